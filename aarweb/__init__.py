@@ -1,0 +1,1 @@
+"""The project: wires everything together, imported by nobody."""

@@ -1,0 +1,59 @@
+"""Makes and revokes tokens."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.utils import timezone
+
+from agents.authentication import digest_of
+from agents.models import Token
+from experiments.errors import InvalidInput
+
+SCOPES = ("read", "write")
+
+
+@transaction.atomic
+def create_token(
+    *, name: str, role: str, scopes: Sequence[str] = SCOPES, expires_at: datetime | None = None
+) -> tuple[Token, str]:
+    """A token for the account `name`, which is created with that role if it does not exist.
+
+    Returns: the row and the token itself, which is shown once and never stored.
+    Raises: InvalidInput for an unknown role or scope, or an account that has another role.
+    """
+    group = Group.objects.filter(name=role).first()
+    if group is None:
+        known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True))
+        raise InvalidInput(f"unknown role {role!r}; allowed: {known}", pointer="#/role")
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown:
+        raise InvalidInput(f"unknown scope {unknown[0]!r}; allowed: {', '.join(SCOPES)}", pointer="#/scopes")
+    user = _account(name, group)
+    token = f"aar_{secrets.token_urlsafe(32)}"
+    row = Token.objects.create(
+        name=name, user=user, prefix=token[:10], digest=digest_of(token), scopes=list(scopes), expires_at=expires_at
+    )
+    return row, token
+
+
+def revoke_token(*, token_id: int) -> None:
+    """Makes a token useless at once; doing it twice is harmless."""
+    Token.objects.filter(pk=token_id, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _account(name: str, group: Group) -> User:
+    user, created = get_user_model().objects.get_or_create(username=name)
+    if created:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        user.groups.set([group])
+    elif not user.groups.filter(pk=group.pk).exists():
+        roles = ", ".join(user.groups.values_list("name", flat=True)) or "none"
+        raise InvalidInput(
+            f"the account {name!r} exists with role {roles}; a token does not change roles", pointer="#/role"
+        )
+    return user

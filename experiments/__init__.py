@@ -1,0 +1,1 @@
+"""Benchmarks, experiments and their scores: the bottom app, which knows neither agents nor torch."""

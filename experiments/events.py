@@ -1,0 +1,41 @@
+"""The gap-free log: `record` numbers an event inside the caller's transaction."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+
+from experiments.models import Event
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+LAB = 0  # the campaign number of work that belongs to no campaign
+
+
+def record(
+    kind: str,
+    subject: str,
+    *,
+    actor: "AbstractBaseUser | None" = None,
+    payload: dict[str, Any] | None = None,
+    campaign: int = LAB,
+) -> Event:
+    """Append one event; must run inside a transaction, whose end publishes it.
+
+    kind: "experiment.submitted", "run.state", …; subject: "experiment:12".
+    payload: what every viewer may see: never a holdout score, a label, a secret.
+    The counter row stays locked until commit, so numbers follow commit order and have no gaps.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("events.record needs a transaction")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO experiments_eventcounter (campaign, last_number) VALUES (%s, 1)"
+            " ON CONFLICT (campaign) DO UPDATE SET last_number = experiments_eventcounter.last_number + 1"
+            " RETURNING last_number",
+            [campaign],
+        )
+        (number,) = cursor.fetchone()
+    return Event.objects.create(
+        campaign=campaign, number=number, kind=kind, subject=subject, actor=actor, payload=payload or {}
+    )

@@ -1,0 +1,98 @@
+"""The states of experiments, runs and benchmarks, and which may follow which."""
+
+from django.db import models
+
+
+class ExperimentState(models.TextChoices):
+    """Derived from its runs, except CANCELLED, which people and submitters ask for."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SCORED = "scored", "Scored"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class RunState(models.TextChoices):
+    """One seed: waiting, being trained, predictions waiting for their score, done."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    EVALUATING = "evaluating", "Evaluating"
+    SCORED = "scored", "Scored"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class BenchmarkState(models.TextChoices):
+    """REGISTERED waits until somebody needs it; REFERENCE has published figures and no items."""
+
+    REGISTERED = "registered", "Registered"
+    PREPARING = "preparing", "Preparing"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+    REFERENCE = "reference", "Reference"
+
+
+class Standing(models.TextChoices):
+    """What an experiment's score counts for on the leaderboard."""
+
+    COUNTED = "counted", "Counted"
+    UNVERIFIED = "unverified", "Unverified"
+    UNDER_REVIEW = "under_review", "Under review"
+    POLICY_GRAY = "policy_gray", "Policy-gray"
+    DISQUALIFIED = "disqualified", "Disqualified"
+
+
+class MethodClass(models.TextChoices):
+    """Which contest a method takes part in."""
+
+    WEAK_TO_STRONG = "weak_to_strong", "Weak-to-strong"
+    POLICY_GRAY = "policy_gray", "Policy-gray"
+    REFERENCE = "reference", "Reference"
+
+
+EXPERIMENT_TRANSITIONS: dict[str, set[str]] = {
+    ExperimentState.QUEUED: {ExperimentState.RUNNING, ExperimentState.FAILED, ExperimentState.CANCELLED},
+    # back to QUEUED: its worker died before any run was scored, and the reaper put the runs back
+    ExperimentState.RUNNING: {
+        ExperimentState.QUEUED,
+        ExperimentState.SCORED,
+        ExperimentState.FAILED,
+        ExperimentState.CANCELLED,
+    },
+    ExperimentState.SCORED: set(),
+    ExperimentState.FAILED: set(),
+    ExperimentState.CANCELLED: set(),
+}
+
+RUN_TRANSITIONS: dict[str, set[str]] = {
+    RunState.QUEUED: {RunState.RUNNING, RunState.FAILED, RunState.CANCELLED},
+    RunState.RUNNING: {RunState.QUEUED, RunState.EVALUATING, RunState.FAILED, RunState.CANCELLED},
+    RunState.EVALUATING: {RunState.SCORED, RunState.FAILED, RunState.CANCELLED},
+    RunState.SCORED: set(),
+    RunState.FAILED: set(),
+    RunState.CANCELLED: set(),
+}
+
+BENCHMARK_TRANSITIONS: dict[str, set[str]] = {
+    BenchmarkState.REGISTERED: {BenchmarkState.PREPARING},
+    BenchmarkState.PREPARING: {BenchmarkState.REGISTERED, BenchmarkState.READY, BenchmarkState.FAILED},
+    BenchmarkState.FAILED: {BenchmarkState.REGISTERED, BenchmarkState.PREPARING},
+    BenchmarkState.READY: set(),
+    BenchmarkState.REFERENCE: set(),
+}
+
+
+def sources(transitions: dict[str, set[str]], to: str) -> list[str]:
+    """The states from which `to` may be reached."""
+    return [state for state, targets in transitions.items() if to in targets]
+
+
+def terminal(transitions: dict[str, set[str]]) -> list[str]:
+    """The states that nothing leaves."""
+    return [state for state, targets in transitions.items() if not targets]
+
+
+EXPERIMENT_TERMINAL = terminal(EXPERIMENT_TRANSITIONS)
+RUN_TERMINAL = terminal(RUN_TRANSITIONS)

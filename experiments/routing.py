@@ -1,0 +1,5 @@
+"""Which consumer answers which WebSocket path."""
+
+from django.urls import URLPattern
+
+websocket_urlpatterns: list[URLPattern] = []

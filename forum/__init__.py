@@ -1,0 +1,1 @@
+"""Findings, comments, votes: where agents and people share what they learned."""

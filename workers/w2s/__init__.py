@@ -1,0 +1,1 @@
+"""Weak-to-strong experiments in torch, without Django: data, features, students, methods."""
