@@ -44,9 +44,7 @@ class Registry(Generic[T]):
         """The item called `name`. Raises UnknownName, which lists the known names."""
         self._load()
         if name not in self._items:
-            raise UnknownName(
-                f"unknown {self.kind} {name!r}; known: {', '.join(sorted(self._items))}"
-            )
+            raise UnknownName(f"unknown {self.kind} {name!r}; known: {', '.join(sorted(self._items))}")
         return self._items[name]
 
     def names(self) -> list[str]:

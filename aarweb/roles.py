@@ -37,9 +37,7 @@ def sync_roles() -> None:
     """Brings groups and permissions in the database to what this file says; safe to repeat."""
     lab, _ = ContentType.objects.get_or_create(app_label="experiments", model="lab")
     permissions = {
-        codename: Permission.objects.update_or_create(
-            codename=codename, content_type=lab, defaults={"name": name}
-        )[0]
+        codename: Permission.objects.update_or_create(codename=codename, content_type=lab, defaults={"name": name})[0]
         for codename, name in PERMISSIONS.items()
     }
     for role, codenames in ROLES.items():

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from experiments.models import Event
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 LAB = 0  # the campaign number of work that belongs to no campaign
 
@@ -16,7 +16,7 @@ def record(
     kind: str,
     subject: str,
     *,
-    actor: "AbstractBaseUser | None" = None,
+    actor: "User | None" = None,
     payload: dict[str, Any] | None = None,
     campaign: int = LAB,
 ) -> Event:

@@ -62,7 +62,7 @@ class Benchmark(Lease):
 
     sizes = models.JSONField(default=dict, help_text="Items per split")
     provenance = models.JSONField(default=dict, help_text="Digests of data, ground truth, features, code; versions")
-    query_limit = models.PositiveIntegerField(default=100, help_text="Uploaded predictions scored per window, whole team")
+    query_limit = models.PositiveIntegerField(default=100, help_text="Uploads scored per window, whole team")
     query_window_seconds = models.PositiveIntegerField(default=86_400)
     created_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True, blank=True)
@@ -105,9 +105,7 @@ class WeakTeacher(models.Model):
     digest = models.CharField(max_length=64)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["benchmark", "index"], name="weak_teacher_unique")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["benchmark", "index"], name="weak_teacher_unique")]
         triggers: ClassVar = [pgtrigger.Protect(name="weak_teacher_frozen", operation=pgtrigger.Update)]
 
     def __str__(self) -> str:
@@ -137,9 +135,7 @@ class Baseline(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["benchmark", "arm", "split"], name="baseline_unique")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["benchmark", "arm", "split"], name="baseline_unique")]
         triggers: ClassVar = [pgtrigger.Protect(name="baseline_frozen", operation=pgtrigger.Update)]
 
     def __str__(self) -> str:
@@ -237,9 +233,7 @@ class Experiment(models.Model):
             GinIndex(fields=["search"], name="experiment_search"),
         ]
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(state__in=ExperimentState.values), name="experiment_state_known"
-            ),
+            models.CheckConstraint(condition=Q(state__in=ExperimentState.values), name="experiment_state_known"),
             models.CheckConstraint(condition=Q(seeds__gte=1), name="experiment_seeds_positive"),
             models.CheckConstraint(
                 condition=~Q(state=ExperimentState.SCORED) | Q(dev_accuracy__isnull=False),
@@ -378,9 +372,7 @@ class IdempotencyRecord(models.Model):
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "path", "key"], name="idempotency_key_unique")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "path", "key"], name="idempotency_key_unique")]
 
     def __str__(self) -> str:
         return f"{self.path} {self.key}"
@@ -409,9 +401,7 @@ class Event(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["subject", "-id"], name="event_subject")]
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["campaign", "number"], name="event_number_unique")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["campaign", "number"], name="event_number_unique")]
         triggers: ClassVar = [_append_only("event_append_only")]
 
     def __str__(self) -> str:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from experiments.lifecycle import EXPERIMENT_TERMINAL
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+    from django.contrib.auth.models import AbstractUser, AnonymousUser
 
     from experiments.models import Experiment
 
-    Actor = AbstractBaseUser | AnonymousUser
+    Actor = AbstractUser | AnonymousUser
 
 
 def _has(user: "Actor", codename: str) -> bool:

@@ -35,9 +35,7 @@ class ModelSpec:
         """Read "wheel:smollm2-135m" or "hf:Qwen/Qwen3-4B-Base@layers=8". Raises SpecError."""
         match = _MODEL.match(text)
         if match is None:
-            raise SpecError(
-                f"model {text!r}: expected wheel:NAME or hf:OWNER/NAME, optionally followed by @layers=N"
-            )
+            raise SpecError(f"model {text!r}: expected wheel:NAME or hf:OWNER/NAME, optionally followed by @layers=N")
         layers = int(match["layers"]) if match["layers"] else None
         if layers == 0:
             raise SpecError(f"model {text!r}: layers must be at least 1")
