@@ -108,7 +108,7 @@ class Arms:
         sizes = {rows.shape[1] for rows in self._correct}
         if len(sizes) != 1 or any(rows.ndim != 2 for rows in self._correct):
             raise ValueError(f"arms must be (seeds, items) over the same items, not {sizes} items")
-        self.n_items = sizes.pop()
+        self.n_items: int = sizes.pop()
         if any(rows.shape[0] == 0 for rows in self._correct) or self.n_items < 2:
             raise ValueError("every arm needs at least one seed and two items")
         codes = np.arange(self.n_items) if groups is None else np.asarray(groups)
@@ -212,8 +212,8 @@ class Arms:
         return max(0.0, between - float(np.sum(noise**2)) / ((seeds - 1) * self.n_items**2))
 
     def _satterthwaite(self, u: Floats, variance: float) -> float:
-        noisy = [(n, w) for n, w in zip(self.names, u, strict=True) if w and self.seed_variances[n] > 0]
-        parts: float = sum(
+        noisy = [(n, float(w)) for n, w in zip(self.names, u, strict=True) if w and self.seed_variances[n] > 0]
+        parts = sum(
             (weight**2 * self.seed_variances[name] / self.seeds[name]) ** 2 / (self.seeds[name] - 1)
             for name, weight in noisy
         )
