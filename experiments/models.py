@@ -347,6 +347,30 @@ class Evaluation(models.Model):
         return f"evaluation {self.pk} on {self.split}"
 
 
+class Upload(models.Model):
+    """A prediction vector from outside on its way to the scorer; kept before it is scored, so a lost message loses nothing."""
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="uploads")
+    submitter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="uploads")
+    predictions = models.BinaryField(help_text="Packed bits, in the order of the dev positions")
+    predictions_digest = models.CharField(max_length=64)
+    n_items = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    evaluation = models.OneToOneField(
+        Evaluation, null=True, on_delete=models.PROTECT, related_name="upload", help_text="Null until it is scored"
+    )
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["benchmark", "-created_at"], name="upload_window"),
+            models.Index(fields=["id"], condition=Q(evaluation__isnull=True), name="upload_waiting"),
+        ]
+        triggers: ClassVar = [pgtrigger.Protect(name="upload_kept", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"upload {self.pk} to benchmark {self.benchmark_id}"
+
+
 class LeakMeter(models.Model):
     """What uploads have learned about a benchmark's dev labels, and the Ladder's last step; one locked row."""
 
