@@ -4,10 +4,9 @@ import fcntl
 import os
 import time
 
-import psutil
-
 from aarweb.lab.errors import LabError
 from aarweb.lab.paths import Paths
+from aarweb.lab.processes import find
 
 PATIENCE_SECONDS = 15.0  # longer than the watchdog takes to end what a killed lab has left
 
@@ -21,7 +20,7 @@ class Lock:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._try():
             holder = os.pread(self.descriptor, 20, 0).decode().strip()
-            lives = holder.isdigit() and psutil.pid_exists(int(holder))
+            lives = holder.isdigit() and find(int(holder)) is not None
             if lives or time.monotonic() > deadline:
                 os.close(self.descriptor)
                 who = f"process {holder}" if lives else "some of its processes still end"

@@ -22,7 +22,7 @@ from aarweb.lab import keys
 from aarweb.lab.errors import LabError
 from aarweb.lab.identity import Identity, find_identity
 from aarweb.lab.paths import Paths, private_file
-from aarweb.lab.processes import Group, Program
+from aarweb.lab.processes import Group, Program, find, wait_for_end
 
 NAME = "postgres"
 USER = "aarweb"
@@ -162,25 +162,20 @@ class Postgres:
         """
         record = self.paths.cluster / "postmaster.pid"
         try:
-            process = psutil.Process(int(record.read_text().split("\n", 1)[0]))
-            is_server = str(self.paths.cluster) in process.cmdline()
-        except (OSError, ValueError, psutil.NoSuchProcess):
+            process = find(int(record.read_text().split("\n", 1)[0]))
+            is_server = process is not None and str(self.paths.cluster) in process.cmdline()
+        except FileNotFoundError:
             return
-        except psutil.AccessDenied:
-            is_server = False  # a process of somebody else
-        if not is_server:
+        except (ValueError, psutil.Error):  # a damaged record, or a process of somebody else
+            process, is_server = None, False
+        if process is None or not is_server:
             record.unlink(missing_ok=True)
             return
         for number in (signal.SIGINT, signal.SIGQUIT):
             process.send_signal(number)
-            try:
-                process.wait(timeout=10)
-            except psutil.TimeoutExpired:
-                continue
-            return
-        raise LabError(
-            f"A PostgreSQL of an earlier lab still runs on this DATA_DIR (process {process.pid}): end it first."
-        )
+            if wait_for_end(process, seconds=10):
+                return
+        raise LabError(f"A PostgreSQL of an earlier lab still runs here (process {process.pid}): end it first.")
 
     def _ask(self, name: str, *arguments: str) -> str:
         answer = subprocess.run(

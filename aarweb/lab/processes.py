@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 
 
@@ -136,3 +138,30 @@ class Group:
         assert self._watchdog.stdin is not None
         self._watchdog.stdin.close()
         self._watchdog.wait()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs; a zombie that nobody has reaped does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def find(pid: int) -> psutil.Process | None:
+    """The running process of that number, if there is one."""
+    try:
+        process = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+    return process if is_alive(process) else None
+
+
+def wait_for_end(process: psutil.Process, seconds: float) -> bool:
+    """Waits for a process that is not our child; whether it has ended in time."""
+    deadline = time.monotonic() + seconds
+    while is_alive(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

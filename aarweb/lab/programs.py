@@ -1,0 +1,60 @@
+"""The processes of a lab beside its services: which they are and how each is started."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from aarweb.lab.environment import PROJECT
+from aarweb.lab.paths import Paths
+from aarweb.lab.processes import Program
+
+WEB = "web"
+
+# name: queues, how tasks run side by side. One training at a time; the others mostly wait for rows and sockets.
+_WORKERS = {
+    "worker-gpu": ("gpu", ["--pool", "solo"]),
+    "worker-evaluation": ("evaluation", ["--pool", "threads", "-c", "2"]),
+    "worker-default": ("default,agents", ["--pool", "threads", "-c", "4"]),
+}
+# Draws runs' seeds; gpu workers are handed seeds and never derive them.
+_NOT_FOR_GPU = {"SEED_SECRET", "SEED_SECRET_FILE"}
+
+
+def environment(paths: Paths, services: Mapping[str, str]) -> dict[str, str]:
+    """What each process of the lab finds: the caller's environment and the services' addresses."""
+    return {
+        **os.environ,
+        **services,
+        "DATA_DIR": str(paths.data),
+        "DJANGO_SETTINGS_MODULE": "aarweb.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def prepare(variables: Mapping[str, str]) -> Program:
+    """Brings the database and the static files up to date; its last line has the login link."""
+    return Program("prepare", [sys.executable, str(PROJECT / "manage.py"), "prepare"], variables, PROJECT)
+
+
+def web(variables: Mapping[str, str], bind: str, port: int) -> Program:
+    """HTTP and WebSocket."""
+    command = [*_module("daphne"), "-v", "0", "-b", bind, "-p", str(port), "aarweb.asgi:application"]
+    return Program(WEB, command, variables, PROJECT)
+
+
+def background(variables: Mapping[str, str]) -> list[Program]:
+    """Celery's workers and its clock."""
+    celery = [*_module("celery"), "-A", "aarweb"]
+    programs = []
+    for name, (queues, pool) in _WORKERS.items():
+        command = [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", "-l", "INFO", *pool]
+        # there is no other worker to agree with at the start; rows carry the state
+        command += ["--without-mingle", "--without-gossip"]
+        own = {k: v for k, v in variables.items() if name != "worker-gpu" or k not in _NOT_FOR_GPU}
+        programs.append(Program(name, command, own, PROJECT))
+    beat = [*celery, "beat", "-l", "WARNING", "--pidfile="]
+    return [*programs, Program("beat", beat, variables, PROJECT)]
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", name]
