@@ -1,0 +1,33 @@
+"""The main navigation: which pages there are, and which one this is."""
+
+from typing import Any, NamedTuple
+
+from django import template
+from django.urls import reverse
+
+register = template.Library()
+
+_PAGES = (
+    ("home", "Dashboard"),
+    ("experiments", "Experiments"),
+    ("leaderboard", "Leaderboard"),
+    ("benchmarks", "Benchmarks"),
+    ("methods", "Methods"),
+    ("workers", "Workers"),
+)
+
+
+class NavItem(NamedTuple):
+    """One entry; `current` while the visitor is on it or below it."""
+
+    url: str
+    label: str
+    current: bool
+
+
+@register.simple_tag(takes_context=True)
+def nav_items(context: dict[str, Any]) -> list[NavItem]:
+    """The entries in their order."""
+    here = context["request"].path
+    entries = [(reverse(name), label) for name, label in _PAGES]
+    return [NavItem(url, label, here == url if url == "/" else here.startswith(url)) for url, label in entries]

@@ -1,0 +1,1 @@
+"""Reads: one function per page, call or figure; nothing here writes."""

@@ -1,0 +1,73 @@
+"""The event log as people read it: the latest lines, each with its sentence and its link."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+
+from experiments.events import LAB
+from experiments.looks import LOOKS
+from experiments.models import Event, EventCounter
+
+_PLACES = {"experiment": "experiment", "benchmark": "benchmark", "method": "method"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event: who, what, on which row; `url` is empty where the row has no page."""
+
+    number: int
+    actor: str
+    text: str
+    subject: str
+    url: str
+    created_at: datetime
+
+
+def last_event_number(campaign: int = LAB) -> int:
+    """From where a page's live stream starts."""
+    return EventCounter.objects.filter(pk=campaign).values_list("last_number", flat=True).first() or 0
+
+
+def latest_events(limit: int = 30, campaign: int = LAB) -> list[Line]:
+    """The newest events first."""
+    events = Event.objects.filter(campaign=campaign).select_related("actor").order_by("-number")[:limit]
+    return [_line(event) for event in events]
+
+
+def events_of(subject: str, limit: int = 50) -> list[Line]:
+    """What happened to one row, newest first."""
+    events = Event.objects.filter(subject=subject).select_related("actor").order_by("-id")[:limit]
+    return [_line(event) for event in events]
+
+
+def _line(event: Event) -> Line:
+    kind, _, key = event.subject.partition(":")
+    return Line(
+        number=event.number,
+        actor=event.actor.get_username() if event.actor else "the lab",
+        text=_text(event.kind, event.payload),
+        subject=f"{kind} {key}",
+        url=_url(kind, key, event.payload),
+        created_at=event.created_at,
+    )
+
+
+def _text(kind: str, payload: dict[str, Any]) -> str:
+    """ "experiment.state" with {"state": "scored"} reads "scored"; any other kind reads as its own words."""
+    state = payload.get("state") or payload.get("to")
+    if state in LOOKS:
+        return LOOKS[state].label.lower()
+    return kind.partition(".")[2].replace("_", " ").replace(".", " ")
+
+
+def _url(kind: str, key: str, payload: dict[str, Any]) -> str:
+    if kind == "run" and "experiment" in payload:
+        kind, key = "experiment", str(payload["experiment"])
+    if kind not in _PLACES:
+        return ""
+    try:
+        return reverse(_PLACES[kind], args=[key])
+    except NoReverseMatch:
+        return ""

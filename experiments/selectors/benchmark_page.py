@@ -1,0 +1,191 @@
+"""Benchmarks as pages show them: baselines, measurability, what uploads have leaked, examples."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Prefetch
+from django.utils import timezone
+
+from experiments.lifecycle import BenchmarkState, ExperimentState
+from experiments.models import Baseline, Benchmark, Evaluation, Experiment, Item, LeakMeter, ReferenceResult
+from experiments.permissions import can_see_holdout
+from experiments.selectors.experiment_table import ExperimentRow, as_rows
+from experiments.selectors.figures import benchmark_or_404
+from experiments.selectors.leaderboard_page import RANKED, reference_rows
+from experiments.selectors.scores import Score, dev_score
+from metrics import MEASURABLE_GAP_OVER_SE
+
+if TYPE_CHECKING:
+    from experiments.permissions import Actor
+
+SHOWN_SPLITS = ("teacher_train", "student_train", "dev")  # holdout inputs are shown to nobody
+EXAMPLES_PER_SPLIT = 2
+BEST_SHOWN = 10
+LEAK_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Ceiling above weak on one split; SE taken as if the two were independent, which errs on the safe side."""
+
+    split: str
+    value: float
+    se: float
+    over_se: float
+    measurable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What uploaded predictions may have told about the dev labels.
+
+    bias_bound: how far dev accuracy may be off for it, with LEAK_CONFIDENCE; None without items.
+    """
+
+    queries: int
+    bits: float
+    bias_bound: float | None
+    bound_in_pgr: float | None
+    used: int
+    limit: int
+    window_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkCard:
+    """One line of the list."""
+
+    benchmark: Benchmark
+    gap: Gap | None
+    experiments: int
+    best: Experiment | None
+    best_score: Score | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkPage:
+    """What the page of one benchmark shows."""
+
+    benchmark: Benchmark
+    baselines: list[Baseline]
+    gaps: list[Gap]
+    measurable_at: float
+    leak: Leak
+    examples: list[Item]
+    best: list[ExperimentRow]
+    references: list[ReferenceResult]
+    seconds_left: float | None
+    sees_holdout: bool
+
+
+def benchmark_cards(user: "Actor") -> list[BenchmarkCard]:
+    """Every benchmark with its gap on dev, its number of experiments and the best of them."""
+    benchmarks = (
+        Benchmark.objects.visible_to(user)
+        .annotate(experiment_count=Count("experiments"))
+        .prefetch_related(Prefetch("baselines", Baseline.objects.filter(split="dev").defer("accuracies", "provenance")))
+    )
+    best = _best_counted()
+    return [_card(each, best.get(each.pk)) for each in benchmarks]
+
+
+def benchmark_page_of(user: "Actor", slug: str) -> BenchmarkPage:
+    """Raises: Http404."""
+    benchmark = benchmark_or_404(user, slug)
+    holdout = can_see_holdout(user)
+    lines = [line for line in benchmark.baselines.order_by("split", "arm") if holdout or line.split != "holdout"]
+    gaps = [gap for split in ("dev", "holdout") if (gap := _gap(lines, split))]
+    best = (
+        Experiment.objects.visible_to(user)
+        .filter(benchmark=benchmark, standing__in=RANKED, state=ExperimentState.SCORED, dev_pgr__isnull=False)
+        .select_related("method", "submitter", "benchmark")
+        .order_by("-dev_pgr")[:BEST_SHOWN]
+    )
+    return BenchmarkPage(
+        benchmark=benchmark,
+        baselines=lines,
+        gaps=gaps,
+        measurable_at=MEASURABLE_GAP_OVER_SE,
+        leak=_leak(benchmark, next((gap for gap in gaps if gap.split == "dev"), None)),
+        examples=_examples(benchmark),
+        best=as_rows(user, list(best)),
+        references=reference_rows(benchmark),
+        seconds_left=seconds_left(benchmark),
+        sees_holdout=holdout,
+    )
+
+
+def seconds_left(benchmark: Benchmark) -> float | None:
+    """How long the present stage of a preparation will still take at its pace so far; None before it has one."""
+    if benchmark.state != BenchmarkState.PREPARING or not benchmark.progress_done or benchmark.stage_started_at is None:
+        return None
+    elapsed = (timezone.now() - benchmark.stage_started_at).total_seconds()
+    return elapsed / benchmark.progress_done * max(benchmark.progress_total - benchmark.progress_done, 0)
+
+
+def bias_bound(bits: float, items: int, confidence: float = LEAK_CONFIDENCE) -> float:
+    """How far an accuracy on `items` may be off after `bits` about its labels leaked.
+
+    Source: Dwork et al. 2015, arXiv:1506.02629 (max-information), with I in bits: √((I ln 2 + ln 1/δ) / 2n).
+    """
+    return math.sqrt((bits * math.log(2) + math.log(1 / (1 - confidence))) / (2 * items))
+
+
+def _card(benchmark: Benchmark, best: Experiment | None) -> BenchmarkCard:
+    return BenchmarkCard(
+        benchmark=benchmark,
+        gap=_gap(benchmark.baselines.all(), "dev"),
+        experiments=benchmark.experiment_count,
+        best=best,
+        best_score=dev_score(best) if best else None,
+        seconds_left=seconds_left(benchmark),
+    )
+
+
+def _gap(lines: Iterable[Baseline], split: str) -> Gap | None:
+    arms = {line.arm: line for line in lines if line.split == split}
+    weak, ceiling = arms.get(Baseline.Arm.WEAK), arms.get(Baseline.Arm.CEILING)
+    if weak is None or ceiling is None:
+        return None
+    se = math.hypot(weak.se, ceiling.se)
+    over = (ceiling.mean - weak.mean) / se if se else math.inf
+    return Gap(split, ceiling.mean - weak.mean, se, over, over >= MEASURABLE_GAP_OVER_SE)
+
+
+def _leak(benchmark: Benchmark, gap: Gap | None) -> Leak:
+    meter = LeakMeter.objects.filter(benchmark=benchmark).first() or LeakMeter(benchmark=benchmark)
+    since = timezone.now() - timedelta(seconds=benchmark.query_window_seconds)
+    used = Evaluation.objects.uploads().filter(benchmark=benchmark, verified=False, created_at__gte=since).count()
+    items = benchmark.sizes.get("dev")
+    bound = bias_bound(meter.bits, items) if items and meter.bits else None
+    return Leak(
+        queries=meter.queries,
+        bits=meter.bits,
+        bias_bound=bound,
+        bound_in_pgr=bound / gap.value if bound and gap and gap.value > 0 else None,
+        used=used,
+        limit=benchmark.query_limit,
+        window_hours=benchmark.query_window_seconds / 3600,
+    )
+
+
+def _examples(benchmark: Benchmark) -> list[Item]:
+    """A few inputs without labels, from the splits whose inputs people may see."""
+    shown = Item.objects.filter(benchmark=benchmark, split__in=SHOWN_SPLITS, position__lt=EXAMPLES_PER_SPLIT)
+    return sorted(shown, key=lambda item: (SHOWN_SPLITS.index(item.split), item.position))
+
+
+def _best_counted() -> dict[int, Experiment]:
+    best = (
+        Experiment.objects.filter(standing__in=RANKED, dev_pgr__isnull=False)
+        .order_by("benchmark_id", "-dev_pgr", "id")
+        .distinct("benchmark_id")
+        .only("id", "title", "dev_pgr", "dev_score", "benchmark_id", "method_class")
+    )
+    return {each.benchmark_id: each for each in best}
+
+

@@ -1,0 +1,280 @@
+"""Rows for figures: plain dataclasses, already without what the viewer may not see."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, F, Max, Q, QuerySet, Window
+from django.db.models.functions import TruncHour
+from django.http import Http404
+from django.utils import timezone
+
+from experiments.lifecycle import ExperimentState, MethodClass, RunState, Standing
+from experiments.models import Baseline, Benchmark, Experiment, Run
+from experiments.permissions import can_see_holdout
+from experiments.selectors.experiment_page import experiment_or_404
+from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
+
+if TYPE_CHECKING:
+    from experiments.permissions import Actor
+
+MOST_SUBMITTERS = 8  # lines a reader can still tell apart
+THROUGHPUT_HOURS = 24
+_SCORE_COLUMNS = (
+    "id", "title", "seeds", "dev_pgr", "dev_score", "holdout_pgr", "holdout_score", "standing", "method_class",
+    "method__title", "method__name", "benchmark__slug", "submitter__username", "options", "replicate",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A submitter's best dev PGR rose, or a line to compare with (`submitter` then names it, `finished_at` is None)."""
+
+    submitter: str
+    finished_at: datetime | None
+    pgr: float = field(metadata={"heading": "Best dev PGR"})
+    low: float | None
+    high: float | None
+    seeds: int | None
+    items: int | None
+    experiment: int | None
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One experiment's score on one split."""
+
+    label: str
+    split: str
+    pgr: float = field(metadata={"heading": "PGR"})
+    low: float | None
+    high: float | None
+    seeds: int | None
+    items: int | None
+    method: str
+    benchmark: str
+    standing: str
+    experiment: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """One seed's PGR; `low` and `high` repeat the experiment's interval."""
+
+    experiment: int
+    title: str
+    seed_index: int
+    state: str
+    pgr: float | None = field(metadata={"heading": "Dev PGR"})
+    accuracy: float | None
+    mean: float | None = field(metadata={"heading": "Mean PGR"})
+    low: float | None
+    high: float | None
+    items: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CurveRow:
+    """One point of what training reported."""
+
+    experiment: int
+    seed_index: int
+    curve: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class HourRow:
+    """Runs that ended within one hour."""
+
+    hour: datetime
+    scored: int
+    failed: int
+    cancelled: int
+
+
+def best_steps(user: "Actor", benchmark_slug: str) -> list[StepRow]:
+    """Each rise of each submitter's best counted dev PGR, for the best submitters, after the baselines."""
+    benchmark = benchmark_or_404(user, benchmark_slug)
+    counted = Experiment.objects.visible_to(user).filter(
+        benchmark=benchmark,
+        standing=Standing.COUNTED,
+        state=ExperimentState.SCORED,
+        method_class=MethodClass.WEAK_TO_STRONG,
+        dev_pgr__isnull=False,
+    )
+    best = counted.values("submitter").annotate(best=Max("dev_pgr")).order_by("-best")[:MOST_SUBMITTERS]
+    leaders = [row["submitter"] for row in best]
+    before = Window(Max("dev_pgr"), partition_by=[F("submitter_id")], order_by=[F("finished_at").asc(), F("id").asc()])
+    rises = (
+        counted.filter(submitter__in=leaders)
+        .annotate(best_so_far=before)
+        .filter(dev_pgr=F("best_so_far"))
+        .select_related("submitter")
+        .only("id", "title", "seeds", "dev_pgr", "dev_score", "finished_at", "submitter__username")
+        .order_by("finished_at", "id")
+    )
+    return [*_reference_steps(benchmark), *_without_repeats(rises)]
+
+
+def vanilla_pgr(lines: Iterable[Baseline], split: str = "dev") -> float | None:
+    """PGR of the frozen vanilla arm on a split, if all three arms were measured and there is a gap."""
+    means = {line.arm: line.mean for line in lines if line.split == split}
+    weak, ceiling, vanilla = (means.get(arm) for arm in (Baseline.Arm.WEAK, Baseline.Arm.CEILING, Baseline.Arm.VANILLA))
+    if weak is None or ceiling is None or vanilla is None or ceiling <= weak:
+        return None
+    return (vanilla - weak) / (ceiling - weak)
+
+
+def benchmark_or_404(user: "Actor", slug: str) -> Benchmark:
+    """Raises: Http404 for an unknown benchmark."""
+    found: Benchmark | None = Benchmark.objects.visible_to(user).filter(slug=slug).first()
+    if found is None:
+        raise Http404(f"no benchmark {slug}")
+    return found
+
+
+def score_rows(user: "Actor", experiments: Iterable[Experiment], *, label: str = "title") -> list[ScoreRow]:
+    """Dev rows, and holdout rows for whoever may see them.
+
+    label: "title", "method" or "benchmark": what names the line.
+    """
+    holdout = can_see_holdout(user)
+    rows = []
+    for each in experiments:
+        name = {"title": f"#{each.pk} {each.title}", "method": each.method.title, "benchmark": each.benchmark.slug}[label]
+        rows += _score_row(each, name, "dev", dev_score(each))
+        rows += _score_row(each, name, "holdout", holdout_score(each)) if holdout else []
+    return rows
+
+
+def difference_rows(experiments: Iterable[Experiment]) -> list[ScoreRow]:
+    """Paired differences to the vanilla student on dev."""
+    return [
+        row
+        for each in experiments
+        for row in _score_row(each, f"#{each.pk} {each.title}", "dev", vanilla_difference(each.dev_score))
+    ]
+
+
+def chosen_experiments(user: "Actor", ids: Sequence[int]) -> list[Experiment]:
+    """The experiments with these ids, in this order; unknown ones are left out."""
+    found = Experiment.objects.visible_to(user).select_related("benchmark", "method", "submitter").in_bulk(ids)
+    return [found[each] for each in dict.fromkeys(ids) if each in found]
+
+
+def best_per(experiments: QuerySet[Experiment], column: str) -> list[Experiment]:
+    """The best counted dev PGR for each value of a column ("method", "benchmark"), best first."""
+    best = (
+        experiments.filter(
+            standing__in=[Standing.COUNTED, Standing.POLICY_GRAY], state=ExperimentState.SCORED, dev_pgr__isnull=False
+        )
+        .order_by(column, "-dev_pgr", "id")
+        .distinct(column)
+        .values("pk")
+    )
+    chosen = Experiment.objects.filter(pk__in=best).select_related("method", "benchmark", "submitter")
+    return list(chosen.only(*_SCORE_COLUMNS).order_by("-dev_pgr", "id"))
+
+
+def seed_rows(user: "Actor", ids: Sequence[int]) -> list[SeedRow]:
+    """Every run of the experiments, seed by seed. Raises: Http404 when none of them is visible."""
+    experiments = chosen_experiments(user, ids)
+    if not experiments:
+        raise Http404("no such experiment")
+    runs = Run.objects.filter(experiment__in=experiments).only(
+        "experiment_id", "seed_index", "state", "dev_pgr", "dev_accuracy"
+    )
+    by_experiment: dict[int, list[Run]] = {each.pk: [] for each in experiments}
+    for run in runs.order_by("seed_index"):
+        by_experiment[run.experiment_id].append(run)
+    return [_seed_row(each, run, dev_score(each)) for each in experiments for run in by_experiment[each.pk]]
+
+
+def curve_rows(user: "Actor", experiment_id: int) -> list[CurveRow]:
+    """What the runs of one experiment reported while they trained. Raises: Http404."""
+    experiment = experiment_or_404(user, experiment_id)
+    runs = experiment.runs.exclude(curves=[]).only("seed_index", "curves").order_by("seed_index")
+    return [
+        CurveRow(experiment_id, run.seed_index, curve["name"], float(x), float(y))
+        for run in runs
+        for curve in run.curves
+        for x, y in zip(curve["x"], curve["y"], strict=True)
+    ]
+
+
+def hour_rows(hours: int = THROUGHPUT_HOURS) -> list[HourRow]:
+    """Runs ended per hour, every hour present, oldest first; nothing if none ended."""
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    since = now - timedelta(hours=hours - 1)
+    ended = (
+        Run.objects.filter(finished_at__gte=since)
+        .values(hour=TruncHour("finished_at"))
+        .annotate(
+            scored=Count("id", filter=Q(state=RunState.SCORED)),
+            failed=Count("id", filter=Q(state=RunState.FAILED)),
+            cancelled=Count("id", filter=Q(state=RunState.CANCELLED)),
+        )
+        .order_by("hour")
+    )
+    counts = {row["hour"]: row for row in ended}
+    if not counts:
+        return []
+    empty = {"scored": 0, "failed": 0, "cancelled": 0}
+    every = [since + timedelta(hours=index) for index in range(hours)]
+    return [HourRow(hour, **{key: counts.get(hour, empty)[key] for key in empty}) for hour in every]
+
+
+def _reference_steps(benchmark: Benchmark) -> list[StepRow]:
+    vanilla = vanilla_pgr(benchmark.baselines.all())
+    if vanilla is None:
+        return []
+    arm = benchmark.baselines.get(arm=Baseline.Arm.VANILLA, split="dev")
+    return [StepRow("vanilla baseline", None, vanilla, None, None, len(arm.accuracies), arm.n_items, None, "")]
+
+
+def _without_repeats(rises: Iterable[Experiment]) -> list[StepRow]:
+    """Equal scores do not rise: only the first of each submitter's equal ones stays."""
+    best: dict[str, float] = {}
+    rows = []
+    for each in rises:
+        name, score = each.submitter.get_username(), dev_score(each)
+        if score is None or score.value is None or score.value <= best.get(name, float("-inf")):
+            continue
+        best[name] = score.value
+        rows.append(
+            StepRow(
+                name, each.finished_at, score.value, score.low, score.high, score.n_seeds or each.seeds, score.n_items,
+                each.pk, each.title,
+            )  # fmt: skip
+        )
+    return rows
+
+
+def _score_row(experiment: Experiment, label: str, split: str, score: Score | None) -> list[ScoreRow]:
+    if score is None or score.value is None:
+        return []
+    return [
+        ScoreRow(
+            label, split, score.value, score.low, score.high, score.n_seeds or experiment.seeds, score.n_items,
+            experiment.method.name, experiment.benchmark.slug, experiment.standing, experiment.pk,
+        )  # fmt: skip
+    ]
+
+
+def _seed_row(experiment: Experiment, run: Run, score: Score | None) -> SeedRow:
+    return SeedRow(
+        experiment=experiment.pk,
+        title=experiment.title,
+        seed_index=run.seed_index,
+        state=run.state,
+        pgr=run.dev_pgr,
+        accuracy=run.dev_accuracy,
+        mean=score.value if score else None,
+        low=score.low if score else None,
+        high=score.high if score else None,
+        items=score.n_items if score else None,
+    )

@@ -1,0 +1,156 @@
+"""Queues, leases, workers, failures: is the lab at work, and what is in its way?"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db.models import Count
+from django.utils import timezone
+
+from experiments.lifecycle import BenchmarkState, RunState
+from experiments.models import Benchmark, Run, WorkerSeen
+
+log = logging.getLogger(__name__)
+
+QUEUES = ("gpu", "evaluation", "default", "agents")
+BROKER_TIMEOUT_SECONDS = 0.2  # a page must not wait for a broker that is down
+RECENT_FAILURES = 20
+MOST_LEASES = 50
+SILENT_LEASES = 3  # a worker that said nothing for so many leases is taken for dead
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who works on what, since when, and until when the others believe it."""
+
+    what: str
+    kind: str
+    key: str
+    owner: str
+    attempt: int
+    since: datetime | None
+    until: datetime | None
+    expired: bool
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process and whether it still says that it lives."""
+
+    seen: WorkerSeen
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the dashboard says about the machinery in one line; `queues` is None when the broker does not answer."""
+
+    queues: dict[str, int] | None
+    runs_waiting: int
+    runs_at_work: int
+    alive: int
+    known: int
+
+
+def health() -> Health:
+    """Queue depths, runs waiting and at work, workers alive."""
+    states = dict(
+        Run.objects.filter(state__in=[RunState.QUEUED, RunState.RUNNING, RunState.EVALUATING])
+        .values_list("state")
+        .annotate(Count("id"))
+        .order_by()
+    )
+    seen = list(WorkerSeen.objects.values_list("seen_at", flat=True))
+    since = alive_since()
+    return Health(
+        queues=queue_depths(),
+        runs_waiting=states.get(RunState.QUEUED, 0),
+        runs_at_work=states.get(RunState.RUNNING, 0) + states.get(RunState.EVALUATING, 0),
+        alive=sum(moment >= since for moment in seen),
+        known=len(seen),
+    )
+
+
+def queue_depths() -> dict[str, int] | None:
+    """Messages waiting per queue; None when the broker does not answer: rows hold the truth, so pages go on."""
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=BROKER_TIMEOUT_SECONDS,
+            socket_connect_timeout=BROKER_TIMEOUT_SECONDS,
+            retry=None,
+        ) as client:
+            pipe = client.pipeline(transaction=False)
+            for queue in QUEUES:
+                pipe.llen(queue)
+            return dict(zip(QUEUES, pipe.execute(), strict=True))
+    except redis.RedisError as error:
+        log.warning("the broker does not answer: %s", error)
+        return None
+
+
+def workers() -> list[Worker]:
+    """Every worker that was ever seen, the living and the latest first."""
+    since = alive_since()
+    return [Worker(seen, seen.seen_at >= since) for seen in WorkerSeen.objects.order_by("-seen_at")]
+
+
+def leases() -> list[Lease]:
+    """What is being worked on now, the oldest first."""
+    now = timezone.now()
+    runs = (
+        Run.objects.filter(state=RunState.RUNNING)
+        .select_related("experiment")
+        .defer("log", "curves", "experiment__hypothesis", "experiment__provenance", "experiment__search")
+        .order_by("started_at")[:MOST_LEASES]
+    )
+    prepared = Benchmark.objects.filter(state=BenchmarkState.PREPARING)
+    return [
+        *(_lease(f"{each.title}", "benchmark", each.slug, each, each.stage_started_at, each.stage, now) for each in prepared),
+        *(
+            _lease(
+                f"#{run.experiment_id} {run.experiment.title}, seed {run.seed_index}", "experiment",
+                str(run.experiment_id), run, run.started_at, run.progress_stage, now,
+            )  # fmt: skip
+            for run in runs
+        ),
+    ]
+
+
+def recent_failures() -> list[Run]:
+    """The latest runs that failed, with their reason."""
+    return list(
+        Run.objects.filter(state=RunState.FAILED, finished_at__isnull=False)
+        .select_related("experiment__method", "experiment__benchmark")
+        .only("seed_index", "error", "finished_at", "worker", "attempt", "experiment__title", "experiment__method__name", "experiment__benchmark__slug")
+        .order_by("-finished_at")[:RECENT_FAILURES]
+    )
+
+
+def alive_since() -> datetime:
+    """Whoever was seen after this moment is alive."""
+    return timezone.now() - timedelta(seconds=SILENT_LEASES * settings.LEASE_SECONDS)
+
+
+def _lease(what: str, kind: str, key: str, row: Any, since: datetime | None, stage: str, now: datetime) -> Lease:
+    return Lease(
+        what=what,
+        kind=kind,
+        key=key,
+        owner=row.lease_owner,
+        attempt=row.attempt,
+        since=since,
+        until=row.lease_until,
+        expired=row.lease_until is not None and row.lease_until < now,
+        stage=stage,
+        done=row.progress_done,
+        total=row.progress_total,
+    )
+
+

@@ -1,0 +1,129 @@
+"""Design components: badges, times, numbers, scores with their interval, charts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from experiments.looks import LOOKS
+from experiments.selectors.scores import Score
+
+register = template.Library()
+
+# The interval glyph: PGR from -0.5 to 1.5 over 110 px; nearly every honest score lies inside.
+_GLYPH_LOW, _GLYPH_HIGH, _GLYPH_WIDTH = -0.5, 1.5, 110
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """x positions in pixels; an open end is drawn as an arrow."""
+
+    dot: float
+    low: float
+    high: float
+    low_open: bool
+    high_open: bool
+
+
+@register.simple_tag
+def badge(value: str) -> SafeString:
+    """A state, standing or class as glyph and word."""
+    look = LOOKS[value]
+    return format_html('<span class="badge {}" data-glyph="{}">{}</span>', look.tone, look.glyph, look.label)
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> SafeString:
+    """A relative time with the absolute one on hover."""
+    if moment is None:
+        return format_html("<span class='quiet'>{}</span>", "–")
+    return format_html(
+        '<time datetime="{}" title="{} UTC" data-when>{}</time>',
+        moment.isoformat(timespec="seconds"),
+        moment.strftime("%Y-%m-%d %H:%M:%S"),
+        _relative(moment),
+    )
+
+
+def _relative(moment: datetime) -> str:
+    seconds = (timezone.now() - moment).total_seconds()
+    if abs(seconds) < 5:
+        return "just now"
+    text = duration(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds in their largest fitting unit: 0.4 s, 41 s, 12 min, 3 h, 2 d."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size)
+    return f"{seconds / size:.0f} {unit}"
+
+
+@register.filter
+def fixed(value: float | str | None, digits: int = 3) -> str:
+    """A number with that many decimals; a dash for none, also for a name that the template does not know."""
+    return "–" if value is None or isinstance(value, str) else f"{value:.{digits}f}".replace("-", "−")
+
+
+@register.filter
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign."""
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+@register.filter
+def short_hash(value: str) -> str:
+    """The first twelve characters of a digest."""
+    return value[:12]
+
+
+@register.filter
+def lookup(mapping: dict[str, Any], key: str) -> Any:
+    """The value under a key that the template holds in a variable; None if there is none."""
+    return mapping.get(key)
+
+
+@register.inclusion_tag("components/score.html")
+def score(value: Score | None, *, glyph: bool = True, sign: bool = False) -> dict[str, Any]:
+    """A score with interval, n and, unless told otherwise, its picture."""
+    return {"score": value, "sign": sign, "glyph": _glyph(value) if glyph and value else None}
+
+
+def _glyph(value: Score) -> Glyph | None:
+    if value.value is None:
+        return None
+    low, high = value.low, value.high
+    return Glyph(
+        dot=_x(value.value),
+        low=_x(low),
+        high=_x(high) if high is not None else float(_GLYPH_WIDTH),
+        low_open=low is None or low < _GLYPH_LOW,
+        high_open=high is None or high > _GLYPH_HIGH,
+    )
+
+
+def _x(value: float | None) -> float:
+    share = 0.0 if value is None else (value - _GLYPH_LOW) / (_GLYPH_HIGH - _GLYPH_LOW)
+    return round(min(max(share, 0.0), 1.0) * _GLYPH_WIDTH, 1)
+
+
+@register.inclusion_tag("components/chart.html")
+def chart(prepared: Any, *, live: str = "", short: bool = False) -> dict[str, Any]:
+    """A figure drawn by charts.js, with its rows as a table and as CSV; `live` names the news that redraw it."""
+    return {"chart": prepared, "short": short, "live": live}
+
+
+@register.inclusion_tag("components/progress.html")
+def progress(done: int, total: int, label: str, unit: str = "") -> dict[str, Any]:
+    """A bar with its numbers; an unknown total shows as indeterminate."""
+    return {"done": done, "total": total, "label": label, "unit": unit}

@@ -1,0 +1,65 @@
+"""What every page asks before it answers, and what every page is given."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET, require_POST
+
+from experiments.permissions import can_view_lab
+from experiments.selectors.activity import last_event_number
+
+Rest = ParamSpec("Rest")
+View = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
+
+
+def page(view: View[Rest]) -> View[Rest]:
+    """A GET page for people who may view the lab: others are asked to log in, or refused."""
+    return require_GET(_for_people(view))
+
+
+def action(view: View[Rest]) -> View[Rest]:
+    """A POST from a page."""
+    return require_POST(_for_people(view))
+
+
+def form_page(view: View[Rest]) -> View[Rest]:
+    """A page that shows a form on GET and takes it on POST."""
+    return _for_people(view)
+
+
+def show(request: HttpRequest, template: str, context: dict[str, Any], *, fragment: str = "") -> HttpResponse:
+    """The page, or only its fragment when htmx asks for it."""
+    if fragment and is_fragment(request):
+        return render(request, fragment, context)
+    role = request.user.groups.values_list("name", flat=True).first()
+    return render(request, template, {"live_after": last_event_number(), "role": role, **context})
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asked for a part of the page, not a browser for the whole of it."""
+    return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+
+
+def _for_people(view: View[Rest]) -> View[Rest]:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            if is_fragment(request):
+                return HttpResponse("log in again", status=401, content_type="text/plain")
+            return redirect_to_login(request.get_full_path())
+        if not can_view_lab(request.user):
+            raise PermissionDenied
+        response = view(request, *args, **kwargs)
+        # one address, two answers: a cache must not give the back button a fragment
+        patch_vary_headers(response, ["HX-Request", "Cookie"])
+        if "Cache-Control" not in response:
+            response["Cache-Control"] = "no-store" if is_fragment(request) else "private, no-cache"
+        return response
+
+    return guarded
