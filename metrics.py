@@ -8,7 +8,7 @@ freedom), Cameron and Miller 2015 (several items of one question). numpy and sci
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -152,17 +152,17 @@ class Arms:
         """
         above, below = self.contrast(numerator), self.contrast(denominator)
         n_seeds = self.seeds[max(numerator, key=lambda name: numerator[name])]
-        size = {"n_items": self.n_items, "n_seeds": n_seeds}
+        estimate = partial(Estimate, n_items=self.n_items, n_seeds=n_seeds, level=level)
         if below.value <= 0:
-            return Estimate(None, None, None, None, False, level=level, reason=NO_GAP, **size)
+            return estimate(None, None, None, None, False, reason=NO_GAP)
         v12 = float(self._vector(numerator) @ self._covariance @ self._vector(denominator))
         ratio = above.value / below.value
         spread = max(above.variance - 2 * ratio * v12 + ratio**2 * below.variance, 0.0)
         se = math.sqrt(spread) / below.value
         ends = fieller(above, below, v12, level)
         if ends is None:
-            return Estimate(ratio, se, None, None, False, level=level, reason=UNBOUNDED, **size)
-        return Estimate(ratio, se, *ends, True, level=level, **size)
+            return estimate(ratio, se, None, None, False, reason=UNBOUNDED)
+        return estimate(ratio, se, *ends, True)
 
     def bootstrap(
         self,

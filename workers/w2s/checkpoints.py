@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,21 @@ def is_at_hand(spec: ModelSpec, *, cache_dir: Path) -> bool:
         return False
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence transformers' progress bars, and its remarks on weights that are left out on purpose."""
+    log: Any = transformers.utils.logging
+    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(verbosity)
+        if bars:
+            log.enable_progress_bar()
+
+
 def _wheel_folder(name: str, cache_dir: Path, report: Report) -> Path:
     gguf = _gguf(name)
     folder = _converted(gguf, name, cache_dir)
@@ -153,16 +169,10 @@ def _convert(gguf: Path, folder: Path) -> None:
     transformers reads GGUF by dequantising to float32, which takes 20 s; and it then takes the model for a
     quantised one and refuses to save it, hence the state dictionary is written here.
     """
-    log = transformers.utils.logging
-    bars = log.is_progress_bar_enabled()
-    log.disable_progress_bar()
-    try:
-        source: dict[str, Any] = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
+    source: dict[str, Any] = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
+    with quiet_transformers():
         transformers.AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
         model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
-    finally:
-        if bars:
-            log.enable_progress_bar()
     model.config.__dict__.pop("quantization_config", None)
     model.config.dtype = torch.bfloat16
     model.config.save_pretrained(folder)

@@ -8,7 +8,7 @@ import torch
 import transformers
 from torch import nn
 
-from workers.w2s.checkpoints import Identity, checkpoint_folder, identify
+from workers.w2s.checkpoints import Identity, checkpoint_folder, identify, quiet_transformers
 from workers.w2s.spec import ModelSpec, Report, silent
 
 _CPU_BFLOAT16_FLAGS = {"amx_bf16", "amx_tile", "avx512_bf16"}
@@ -71,16 +71,13 @@ def load(
     precision = compute_dtype(where) if dtype is None else dtype
     config = transformers.AutoConfig.from_pretrained(folder)
     _cut(config.get_text_config(), blocks)
-    model = _quietly(
-        transformers.AutoModelForCausalLM.from_pretrained,
-        folder,
-        config=config,
-        dtype=precision,
-        attn_implementation=attention,
-    )
+    with quiet_transformers():
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, config=config, dtype=precision, attn_implementation=attention
+        )
     if not isinstance(getattr(getattr(model, "model", None), "layers", None), nn.ModuleList):
         raise ModelError(f"{spec.whole}: {type(model).__name__} does not keep its blocks in model.layers")
-    model.eval().requires_grad_(False).to(where)
+    model.requires_grad_(False).to(where)  # from_pretrained leaves it in evaluation mode
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     return LoadedModel(spec, model, tokenizer, identity, blocks, where, precision)
 
@@ -123,17 +120,3 @@ def _cut(config: Any, blocks: int) -> None:
     config.num_hidden_layers = blocks
     if getattr(config, "layer_types", None):
         config.layer_types = config.layer_types[:blocks]
-
-
-def _quietly(call: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call transformers without its progress bar and its remark on the weights of the blocks cut off."""
-    log = transformers.utils.logging
-    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        return call(*args, **kwargs)
-    finally:
-        log.set_verbosity(verbosity)
-        if bars:
-            log.enable_progress_bar()

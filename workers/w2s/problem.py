@@ -4,7 +4,7 @@ Nothing in here can hold ground truth. The same `Context`, with one seed, is wha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -39,13 +39,44 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def kind(self) -> Literal["pair", "claim"]:
+        """Whether an item asks which of two responses is better, or whether one is right."""
+        return "pair" if len(self.items[0].responses) == 2 else "claim"
+
 
 Predictor = Callable[[Inputs], Floats]
 """Inputs of M items -> (S, M) probabilities of label 1, one row per seed of the context it was fitted on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Something measured along training, for a chart: one line per seed.
+
+    x: (P,). y: one (P,) line per seed. x_label: unit of x, such as "step" or "l2".
+    """
+
+    name: str
+    x_label: str
+    x: tuple[float, ...]
+    y: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diary:
+    """What a student tells about its training, in the order it happened."""
+
+    curves: list[Curve] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+
 class Student(Protocol):
     """The strong model as a learner; a probe or a fine-tuned network, all seeds at once."""
+
+    @property
+    def diary(self) -> Diary:
+        """Curves and log lines of every fit so far."""
+        ...
 
     def fit(
         self, targets: Floats, weights: Floats, *, objective: Objective = CROSS_ENTROPY, l2: Penalty = "cv"

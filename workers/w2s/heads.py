@@ -1,0 +1,211 @@
+"""Logistic heads on fixed features: every seed, penalty and fold is one column of a single solve.
+
+All columns share the (N, d) features, so an iteration is two matrix products for all of them, whatever their
+number. The features are rotated once into their own principal axes, where the curvature bound of Böhning 1992,
+s²/4 + l2, is diagonal: with it as preconditioner, conjugate gradients need 5 to 20 iterations.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from workers.w2s.objectives import CROSS_ENTROPY, Objective
+from workers.w2s.problem import Curve, Diary, Floats, Inputs, Ints, Penalty, Predictor
+
+# Penalties that cross-validation chooses from, strong to weak because each warm-starts the next; for the mean
+# loss and features of unit RMS. Half-decade steps: coarser ones move PGR by more than the choice of method.
+L2_GRID = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+FOLDS = 5
+STEPS = 100  # of an objective that moves its own target: the contraction is about .85 a step, so 1e-7 remains
+TOLERANCE = 3e-6  # preconditioned gradient norm, per item: probabilities are then right to 1e-4
+CV_TOLERANCE = 1e-4  # enough to rank penalties: probabilities to about 1e-3
+MAX_ITERATIONS = 300
+
+
+class NotConverged(RuntimeError):
+    """The solver ran out of iterations; features or weights are degenerate."""
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """Features in their principal axes. N items, r ≤ min(N, d) axes.
+
+    rotated: (N, r) scores. axes: (d, r). spectrum: (r,) squared singular values, > 0.
+    """
+
+    rotated: Tensor
+    axes: Tensor
+    spectrum: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor) -> "Basis":
+        """Rotate (N, d) float32 features; axes without any variance, which no fit can use, are dropped."""
+        spectrum, axes = torch.linalg.eigh(features.T.double() @ features.double())
+        keep = spectrum > spectrum[-1].clamp_min(0) * len(spectrum) * torch.finfo(torch.float32).eps ** 2
+        axes = axes[:, keep].float().contiguous()
+        return cls((features @ axes).contiguous(), axes, spectrum[keep].float())
+
+
+def solve(
+    basis: Basis, targets: Tensor, weights: Tensor, l2: Tensor, *, start: Tensor | None = None, tolerance: float
+) -> tuple[Tensor, Tensor]:
+    """Minimise Σ w CE(targets, sigmoid(F a)) / Σ w + l2/2 |a|² for K columns at once.
+
+    targets in [0, 1], weights ≥ 0: (N, K). l2: (K,) > 0. start: (r, K) first guess.
+    Returns: coefficients (r, K), logits (N, K). Raises: NotConverged.
+    Method: preconditioned Polak–Ribière conjugate gradients; the step is exact for the local curvature, and a
+    column whose slope along its direction grew falls back to the bound's own step, which cannot overshoot.
+    """
+    total = weights.sum(0)  # (K,)
+    share = weights / total
+    bound = basis.spectrum[:, None] * (share.amax(0) / 4) + l2  # (r, K), ≥ the Hessian's diagonal
+    forward, backward = basis.rotated, basis.rotated.T
+    point = torch.zeros(len(basis.spectrum), len(total)) if start is None else start.clone()
+    logits = forward @ point
+    direction = scaled = torch.zeros_like(point)
+    slope, size = torch.zeros_like(total), torch.ones_like(total)
+    for _ in range(MAX_ITERATIONS):
+        probs = torch.sigmoid(logits)
+        gradient = backward @ (share * (probs - targets)) + l2 * point
+        overshot = (gradient * direction).sum(0) > slope.abs()
+        previous, scaled = scaled, gradient / bound
+        norm = (gradient * scaled).sum(0)
+        if norm.max() < tolerance**2:
+            return point, logits
+        momentum = ((norm - (gradient * previous).sum(0)) / size).clamp_min(0)
+        direction = torch.where(overshot, 0.0, momentum) * direction - scaled
+        uphill = (gradient * direction).sum(0) >= 0
+        direction = torch.where(uphill, -scaled, direction)
+        slope, size = (gradient * direction).sum(0), norm
+        change = forward @ direction
+        curvature = (share * probs * (1 - probs) * change**2).sum(0) + l2 * (direction**2).sum(0)
+        step = torch.where(overshot | uphill, 1.0, -slope / curvature)
+        point = point + step * direction
+        logits = logits + step * change
+    raise NotConverged(f"{int((norm >= tolerance**2).sum())} of {len(total)} heads after {MAX_ITERATIONS} iterations")
+
+
+def follow(basis: Basis, targets: Tensor, weights: Tensor, l2: Tensor, objective: Objective) -> Tensor:
+    """Coefficients (r, K) after STEPS full-batch steps on an objective that may move its own target.
+
+    Each step is the bound's own, so it needs no step size; `progress` for ramps is step / STEPS.
+    """
+    share = weights / weights.sum(0)
+    bound = basis.spectrum[:, None] * (share.amax(0) / 4) + l2
+    point = torch.zeros(len(basis.spectrum), targets.shape[1])
+    for step in range(STEPS):
+        residual = objective.gradient(basis.rotated @ point, targets, weights, step / STEPS)
+        point = point - (basis.rotated.T @ (share * residual) + l2 * point) / bound
+    return point
+
+
+class ProbeStudent:
+    """A logistic head per seed on frozen features; implements `Student`.
+
+    inputs: the training items. view: which features of some inputs it reads.
+    Pairs are antisymmetric, so no intercept; single claims get a constant column (penalised like the rest).
+    """
+
+    def __init__(self, inputs: Inputs, view: Callable[[Inputs], Floats] = lambda inputs: inputs.features) -> None:
+        self.diary = Diary()
+        self._view = view
+        self._intercept = inputs.kind == "claim"
+        self._features = self._columns(inputs)
+        self._groups = inputs.groups
+
+    def fit(
+        self, targets: Floats, weights: Floats, *, objective: Objective = CROSS_ENTROPY, l2: Penalty = "cv"
+    ) -> Predictor:
+        """One head per seed; see `Student.fit`. With an objective that is not convex, "cv" chooses l2 for plain
+        cross-entropy on the same targets: a student graded on its own targets would grade itself.
+        """
+        y, w = _problem(targets, weights)
+        penalty = self._penalty(y, w, l2)
+        if objective.convex:
+            point, _ = solve(self._basis, y, w, penalty, tolerance=TOLERANCE)
+        else:
+            point = follow(self._basis, y, w, penalty, objective)
+        coefficients = self._basis.axes @ point  # (d, S)
+        return lambda inputs: torch.sigmoid(self._columns(inputs) @ coefficients).T.contiguous().numpy()
+
+    def cross_fit(self, targets: Floats, weights: Floats, *, l2: Penalty = "cv", folds: int = FOLDS) -> Floats:
+        """Out-of-fold probabilities; see `Student.cross_fit`."""
+        y, w = _problem(targets, weights)
+        grid = L2_GRID if l2 == "cv" else (l2,)
+        path = self._cross_validate(y, w, grid, folds)
+        return torch.sigmoid(path.logits).T.contiguous().numpy()
+
+    @cached_property
+    def _basis(self) -> Basis:
+        return Basis.of(self._features)
+
+    def _columns(self, inputs: Inputs) -> Tensor:
+        features = torch.from_numpy(np.ascontiguousarray(self._view(inputs), dtype=np.float32))
+        return torch.cat([features, torch.ones(len(features), 1)], dim=1) if self._intercept else features
+
+    def _penalty(self, targets: Tensor, weights: Tensor, l2: Penalty) -> Tensor:
+        if l2 != "cv":
+            return torch.full((targets.shape[1],), float(l2))
+        path = self._cross_validate(targets, weights, L2_GRID, FOLDS)
+        self.diary.curves.append(
+            Curve(
+                "held-out log loss on the labels learnt from", "l2", L2_GRID, tuple(map(tuple, path.losses.T.tolist()))
+            )
+        )
+        return path.l2
+
+    def _cross_validate(self, targets: Tensor, weights: Tensor, grid: tuple[float, ...], folds: int) -> "_Path":
+        """Per seed, the penalty whose held-out log loss against the targets is least, and those predictions."""
+        fold = torch.from_numpy(question_folds(self._groups, folds))
+        seeds = targets.shape[1]
+        trained = torch.stack([fold != k for k in range(folds)], dim=1).float()  # (N, folds)
+        y = targets.repeat_interleave(folds, dim=1)  # (N, seeds * folds)
+        w = weights.repeat_interleave(folds, dim=1) * trained.repeat(1, seeds)
+        if not bool((w.sum(0) > 0).all()):
+            raise ValueError("cross-validation needs items of positive weight in two folds for every seed")
+        best = torch.full((seeds,), torch.inf)
+        l2, logits = torch.zeros(seeds), torch.zeros_like(targets)
+        losses, start = [], None
+        for value in grid:
+            start, scores = solve(
+                self._basis, y, w, torch.full((y.shape[1],), value), start=start, tolerance=CV_TOLERANCE
+            )
+            held = torch.gather(scores.view(-1, seeds, folds), 2, fold[:, None, None].expand(-1, seeds, 1))[..., 0]
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(held, targets, reduction="none")
+            mean = (weights * loss).sum(0) / weights.sum(0)  # (seeds,)
+            better = mean < best
+            best, l2 = torch.where(better, mean, best), torch.where(better, value, l2)
+            logits = torch.where(better, held, logits)
+            losses.append(mean)
+        return _Path(l2, logits, torch.stack(losses))
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """l2: (S,) chosen. logits: (N, S) out of fold, at the chosen l2. losses: (grid, S)."""
+
+    l2: Tensor
+    logits: Tensor
+    losses: Tensor
+
+
+def question_folds(groups: Ints, folds: int) -> NDArray[np.int64]:
+    """(N,) fold of each item; a question stays whole, and the draw depends on the questions alone."""
+    _, codes = np.unique(groups, return_inverse=True)
+    order = np.random.default_rng(0).permutation(int(codes.max()) + 1)
+    return np.asarray(order % folds, dtype=np.int64)[codes]
+
+
+def _problem(targets: Floats, weights: Floats) -> tuple[Tensor, Tensor]:
+    """(S, N) rows as (N, S) tensors. Raises: ValueError on values out of range or a seed without any weight."""
+    y, w = (torch.from_numpy(np.ascontiguousarray(np.asarray(rows, np.float32).T)) for rows in (targets, weights))
+    if y.shape != w.shape or not bool(((y >= 0) & (y <= 1) & (w >= 0) & torch.isfinite(w)).all()):
+        raise ValueError("targets must lie in [0, 1], weights be at least 0, and both have one row per seed")
+    if not bool((w.sum(0) > 0).all()):
+        raise ValueError("a seed has no item of positive weight to learn from")
+    return y, w
