@@ -11,11 +11,8 @@ from django.db.models import Q
 
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, RunState, Standing
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet
-
-
-def _append_only(name: str) -> pgtrigger.Protect:
-    """Rows may be added, never changed or removed, by anyone who comes through this database role."""
-    return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)
+from experiments.snapshots.models import Snapshot
+from experiments.triggers import append_only
 
 
 class Lease(models.Model):
@@ -190,6 +187,7 @@ class Experiment(models.Model):
 
     benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="experiments")
     method = models.ForeignKey(Method, on_delete=models.PROTECT, related_name="experiments")
+    snapshot = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="experiments")
     options = models.JSONField(default=dict)
     method_digest = models.CharField(max_length=64, help_text="Of the method's code and options; seeds derive from it")
     method_class = models.CharField(max_length=16, choices=MethodClass)
@@ -299,7 +297,7 @@ class Prediction(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["run", "split"], name="prediction_unique")]
-        triggers: ClassVar = [_append_only("prediction_append_only")]
+        triggers: ClassVar = [append_only("prediction_append_only")]
 
     def __str__(self) -> str:
         return f"prediction of run {self.run_id} on {self.split}"
@@ -341,7 +339,7 @@ class Evaluation(models.Model):
                 name="evaluation_once_per_scorer",
             )
         ]
-        triggers: ClassVar = [_append_only("evaluation_append_only")]
+        triggers: ClassVar = [append_only("evaluation_append_only")]
 
     def __str__(self) -> str:
         return f"evaluation {self.pk} on {self.split}"
@@ -426,7 +424,7 @@ class Event(models.Model):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["subject", "-id"], name="event_subject")]
         constraints: ClassVar = [models.UniqueConstraint(fields=["campaign", "number"], name="event_number_unique")]
-        triggers: ClassVar = [_append_only("event_append_only")]
+        triggers: ClassVar = [append_only("event_append_only")]
 
     def __str__(self) -> str:
         return f"{self.campaign}#{self.number} {self.kind} {self.subject}"
