@@ -25,6 +25,7 @@ STEPS = 100  # of an objective that moves its own target: the contraction is abo
 TOLERANCE = 3e-6  # preconditioned gradient norm, per item: probabilities are then right to 1e-4
 CV_TOLERANCE = 1e-4  # enough to rank penalties: probabilities to about 1e-3
 MAX_ITERATIONS = 300
+_TINY = torch.finfo(torch.float32).tiny  # a column that stands exactly still divides by this instead of 0
 
 
 class NotConverged(RuntimeError):
@@ -77,14 +78,14 @@ def solve(
         norm = (gradient * scaled).sum(0)
         if norm.max() < tolerance**2:
             return point, logits
-        momentum = ((norm - (gradient * previous).sum(0)) / size).clamp_min(0)
+        momentum = ((norm - (gradient * previous).sum(0)) / size.clamp_min(_TINY)).clamp_min(0)
         direction = torch.where(overshot, 0.0, momentum) * direction - scaled
         uphill = (gradient * direction).sum(0) >= 0
         direction = torch.where(uphill, -scaled, direction)
         slope, size = (gradient * direction).sum(0), norm
         change = forward @ direction
         curvature = (share * probs * (1 - probs) * change**2).sum(0) + l2 * (direction**2).sum(0)
-        step = torch.where(overshot | uphill, 1.0, -slope / curvature)
+        step = torch.where(overshot | uphill, 1.0, -slope / curvature.clamp_min(_TINY))
         point = point + step * direction
         logits = logits + step * change
     raise NotConverged(f"{int((norm >= tolerance**2).sum())} of {len(total)} heads after {MAX_ITERATIONS} iterations")

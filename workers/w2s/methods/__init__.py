@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry import Registry
-from workers.w2s.problem import Context, Predictor
+from workers.w2s.problem import Context, Floats, Predictor
 
 WEAK_LABELS, HIDDEN_STATES, LIKELIHOOD = "weak_labels", "hidden_states", "likelihood"
 TEST_INPUTS, TEACHER_ENSEMBLE = "test_inputs", "teacher_ensemble"
@@ -39,14 +40,27 @@ class StudentOptions(Options):
     )
 
 
+class LabelOptions(StudentOptions):
+    """Options of methods that train on weak labels either as probabilities or cut at one half."""
+
+    labels: Literal["soft", "hard"] = Field(
+        "soft", description="Learn the teacher's probabilities (soft), or 1 where they exceed one half (hard)."
+    )
+
+    def targets(self, weak_probs: Floats) -> Floats:
+        """(S, N) weak labels in the chosen form."""
+        return hardened(weak_probs) if self.labels == "hard" else weak_probs
+
+
 class Method(ABC):
     """A way to turn weak labels into a strong student. Stateless; adding one is adding a file to this folder.
 
-    name, summary: for people. source: paper or code, and how this departs from it.
+    name: as registered. title, summary: for people. source: paper or code, and how this departs from it.
     uses: which RESOURCES it draws on; its class follows from them. Options: its typed options.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
     summary: ClassVar[str]
     source: ClassVar[str]
     uses: ClassVar[frozenset[str]]
@@ -62,6 +76,11 @@ class Method(ABC):
 
 
 METHODS: Registry[type[Method]] = Registry("method", __name__)
+
+
+def hardened(probs: Floats) -> Floats:
+    """1 where a probability exceeds one half, else 0; float32 of the same shape."""
+    return (probs > 0.5).astype(np.float32)
 
 
 def classify(uses: Collection[str]) -> MethodClass:
