@@ -346,7 +346,7 @@ class Evaluation(models.Model):
 
 
 class Upload(models.Model):
-    """A prediction vector from outside on its way to the scorer; kept before it is scored, so a lost message loses nothing."""
+    """A prediction vector from outside on its way to the scorer; kept first, so that a lost message loses nothing."""
 
     benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="uploads")
     submitter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="uploads")
