@@ -5,8 +5,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 _VIEW = {"view_lab"}
-_RUN = {"submit_experiment", "cancel_experiment", "upload_predictions", "rerun_experiment", "see_holdout"}
-_REVIEW = {"review", "cancel_any_experiment", "see_exact_uploads"}
+_RUN = {"submit_experiment", "cancel_experiment", "upload_predictions", "rerun_experiment", "see_holdout", "write_forum"}
+_REVIEW = {"review", "cancel_any_experiment", "see_exact_uploads", "curate_forum"}
 
 ROLES: dict[str, set[str]] = {
     "viewer": _VIEW | {"see_holdout"},
@@ -14,7 +14,7 @@ ROLES: dict[str, set[str]] = {
     "reviewer": _VIEW | _RUN | _REVIEW,
     "admin": _VIEW | _RUN | _REVIEW | {"administer", "manage_benchmarks"},
     # an agent reads the lab through its own API, submits, and never sees a holdout score
-    "agent": {"submit_experiment", "cancel_experiment", "upload_predictions"},
+    "agent": {"submit_experiment", "cancel_experiment", "upload_predictions", "write_forum"},
 }
 
 PERMISSIONS: dict[str, str] = {
@@ -27,6 +27,8 @@ PERMISSIONS: dict[str, str] = {
     "see_holdout": "See scores on the holdout split",
     "see_exact_uploads": "See exact scores of uploaded predictions",
     "review": "Judge flags and approvals",
+    "write_forum": "Post findings, comment and vote",
+    "curate_forum": "Hide and pin findings",
     "manage_benchmarks": "Import and prepare benchmarks",
     "administer": "Manage users, roles and tokens",
 }

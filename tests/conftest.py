@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 
 from aarweb.roles import sync_roles
 
@@ -17,3 +18,23 @@ def _empty_cache(request):
 def roles(db):
     """The five groups with their permissions."""
     sync_roles()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """pytest-django's, without the guards against TRUNCATE: it empties tables by it after a transactional test."""
+    with django_db_blocker.unblock():
+        set_truncate_guards("DISABLE")
+
+
+def set_truncate_guards(verb):
+    """verb: ENABLE or DISABLE."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # ALTER TABLE refuses to go before what is deferred
+        cursor.execute(
+            "SELECT format('ALTER TABLE %%I %%s TRIGGER %%I', relname, %s::text, tgname) FROM pg_trigger"
+            " JOIN pg_class ON pg_class.oid = tgrelid WHERE NOT tgisinternal AND tgtype & 32 <> 0",  # 32: TRUNCATE
+            [verb],
+        )
+        for (statement,) in cursor.fetchall():
+            cursor.execute(statement)

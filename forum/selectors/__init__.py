@@ -1,0 +1,1 @@
+"""What the forum shows: lists, one thread, search, what resembles what, what is unread."""

@@ -1,0 +1,127 @@
+"""Findings and comments are written here, once, for good."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from experiments import events
+from experiments.errors import Forbidden, InvalidInput, NotFound
+from experiments.models import Experiment
+from forum.models import (
+    MOST_BODY,
+    MOST_COMMENT,
+    MOST_TITLE,
+    Comment,
+    Finding,
+    FindingExperiment,
+    FindingParent,
+    Kind,
+)
+from forum.permissions import can_write
+from forum.references import MOST_REFERENCES, find_references
+from forum.texts import clean_line, clean_text
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+MOST_EXPERIMENTS = 50
+MOST_PARENTS = 20
+_MOST_ID = 2**63 - 1  # what the column holds
+
+
+@transaction.atomic
+def post_finding(
+    *,
+    user: "User",
+    kind: str,
+    title: str,
+    body: str,
+    experiments: Iterable[int] = (),
+    parents: Iterable[int] = (),
+    campaign: int = events.LAB,
+) -> Finding:
+    """A new thread. It cannot be changed afterwards: what is wrong in it is said in a comment or a newer finding.
+
+    kind: hypothesis, result, insight or error. body: Markdown; `{{pgr exp:12}}` and its like show ledger numbers.
+    experiments, parents: ids of what it speaks of and what it builds on.
+    Raises: Forbidden, InvalidInput.
+    """
+    if not can_write(user):
+        raise Forbidden("this account may not post findings")
+    if kind not in Kind.values:
+        raise InvalidInput(f"unknown kind {kind!r}; allowed: {', '.join(Kind.values)}", pointer="#/kind")
+    cited = _ids(experiments, most=MOST_EXPERIMENTS, pointer="#/experiments")
+    built_on = _ids(parents, most=MOST_PARENTS, pointer="#/parents")
+    _all_known(cited, Experiment.objects.visible_to(user), "experiment", "#/experiments")
+    _all_known(built_on, Finding.objects.visible_to(user), "finding", "#/parents")
+    finding = Finding.objects.create(
+        kind=kind,
+        title=clean_line(title, pointer="#/title", most=MOST_TITLE),
+        body=_markdown(body, most=MOST_BODY),
+        author=user,
+        campaign=campaign,
+        experiment_count=len(cited),
+        parent_count=len(built_on),
+    )
+    FindingExperiment.objects.bulk_create(FindingExperiment(finding=finding, experiment_id=key) for key in cited)
+    FindingParent.objects.bulk_create(FindingParent(finding=finding, parent_id=key) for key in built_on)
+    events.record(
+        "finding.posted",
+        f"finding:{finding.pk}",
+        actor=user,
+        payload={"finding": finding.pk, "kind": kind},
+        campaign=campaign,
+    )
+    return finding
+
+
+@transaction.atomic
+def comment(*, user: "User", finding_id: int, body: str) -> Comment:
+    """An answer to a finding, for good. Raises: Forbidden, NotFound, InvalidInput."""
+    if not can_write(user):
+        raise Forbidden("this account may not comment")
+    finding = finding_for(user, finding_id)
+    written = Comment.objects.create(finding=finding, author=user, body=_markdown(body, most=MOST_COMMENT))
+    events.record(
+        "comment.posted",
+        f"finding:{finding.pk}",
+        actor=user,
+        payload={"finding": finding.pk, "comment": written.pk},
+        campaign=finding.campaign,
+    )
+    return written
+
+
+def finding_for(user: "User", finding_id: int) -> Finding:
+    """The finding, if this user may see it. Raises: NotFound."""
+    found: Finding | None = Finding.objects.visible_to(user).filter(pk=finding_id).first()
+    if found is None:
+        raise NotFound(f"no finding {finding_id}")
+    return found
+
+
+def _markdown(body: str, *, most: int) -> str:
+    cleaned = clean_text(body, pointer="#/body", most=most)
+    count = len(find_references(cleaned))
+    if count > MOST_REFERENCES:
+        raise InvalidInput(f"has {count} references; at most {MOST_REFERENCES} are allowed", pointer="#/body")
+    return cleaned
+
+
+def _ids(given: Iterable[int], *, most: int, pointer: str) -> list[int]:
+    ids = list(dict.fromkeys(given))
+    for place, key in enumerate(ids):
+        if not isinstance(key, int) or isinstance(key, bool) or not 0 < key <= _MOST_ID:
+            raise InvalidInput(f"{key!r} is not an id", pointer=f"{pointer}/{place}")
+    if len(ids) > most:
+        raise InvalidInput(f"has {len(ids)} ids; at most {most} are allowed", pointer=pointer)
+    return ids
+
+
+def _all_known(ids: list[int], visible: "QuerySet[Any]", what: str, pointer: str) -> None:
+    known = set(visible.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+    for place, key in enumerate(ids):
+        if key not in known:
+            raise InvalidInput(f"no {what} {key}", pointer=f"{pointer}/{place}")

@@ -1,0 +1,41 @@
+"""One vote per reader and finding; the database counts them."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from experiments import events
+from experiments.errors import Forbidden, InvalidInput
+from forum.models import Tally, Vote
+from forum.permissions import can_write
+from forum.services.posting import finding_for
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+VALUES = (1, -1, 0)
+
+
+@transaction.atomic
+def vote(*, user: "User", finding_id: int, value: int) -> Tally:
+    """Sets this user's vote; 0 takes it back; the same value again changes nothing.
+
+    Returns: the counts afterwards. Raises: Forbidden, NotFound, InvalidInput.
+    """
+    if not can_write(user):
+        raise Forbidden("this account may not vote")
+    if isinstance(value, bool) or value not in VALUES:
+        raise InvalidInput("must be 1, -1 or 0", pointer="#/value")
+    finding = finding_for(user, finding_id)
+    # The tally's lock first: votes on one finding queue here, so that `before` is true and nobody deadlocks.
+    tally = Tally.objects.select_for_update().get(pk=finding.pk)
+    before = Vote.objects.filter(finding=finding, user=user).values_list("value", flat=True).first()
+    if value == (before or 0):
+        return tally
+    now = timezone.now()
+    Vote.objects.update_or_create(finding=finding, user=user, defaults={"value": value, "changed_at": now})
+    tally.refresh_from_db()
+    payload = {"finding": finding.pk, "score": tally.score}
+    events.record("finding.voted", f"finding:{finding.pk}", actor=user, payload=payload, campaign=finding.campaign)
+    return tally

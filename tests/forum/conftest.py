@@ -1,0 +1,11 @@
+"""What tests of the forum may ask for."""
+
+import pytest
+
+from tests.conftest import set_truncate_guards
+
+
+@pytest.fixture
+def guarded_truncate(db):
+    """The guards against TRUNCATE as a lab has them, until the test's transaction is rolled back."""
+    set_truncate_guards("ENABLE")
