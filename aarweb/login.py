@@ -32,10 +32,13 @@ def one_time_path() -> str:
 
 
 def user_of(link: str) -> User | None:
-    """Whose link it is, if it is genuine, unused and not expired."""
+    """Whose link it is, if it is genuine, unused and not expired.
+
+    Locks the account until the transaction ends, so that of two visits at once only one finds the link unused.
+    """
     head, _, token = link.partition("-")
     try:
-        user = get_user_model().objects.filter(pk=base36_to_int(head), is_active=True).first()
+        user = get_user_model().objects.select_for_update().filter(pk=base36_to_int(head), is_active=True).first()
     except (ValueError, OverflowError):
         return None
     return user if user is not None and _links.check_token(user, token) else None

@@ -20,7 +20,12 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"can_submit": can_submit(request.user)}
     if part in ("", "now"):
         counts = state_counts(request.user)
-        context |= {"counts": counts, "total": sum(counts.values()), "now": at_work(request.user, counts), "health": health()}
+        context |= {
+            "counts": counts,
+            "total": sum(counts.values()),
+            "now": at_work(request.user, counts),
+            "health": health(),
+        }
     if part in ("", "events"):
         context["events"] = latest_events()
     if part in ("", "benchmarks"):

@@ -54,12 +54,5 @@ LOOKS: dict[str, Look] = {
 
 # States that still move: their pages refresh by themselves.
 MOVING = {
-    state
-    for machine in (EXPERIMENT_TRANSITIONS, RUN_TRANSITIONS)
-    for state, targets in machine.items()
-    if targets
-} | {
-    state
-    for state, targets in BENCHMARK_TRANSITIONS.items()
-    if BenchmarkState.READY in targets
-}
+    state for machine in (EXPERIMENT_TRANSITIONS, RUN_TRANSITIONS) for state, targets in machine.items() if targets
+} | {state for state, targets in BENCHMARK_TRANSITIONS.items() if BenchmarkState.READY in targets}

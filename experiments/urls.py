@@ -2,17 +2,21 @@
 
 from django.urls import path
 
-from experiments.views import benchmarks, charts, experiments, workshop
+from experiments.views import actions, benchmarks, charts, experiments, new_experiment, workshop
 
 urlpatterns = [
     path("experiments/", experiments.experiment_list, name="experiments"),
     path("experiments/export.csv", experiments.experiment_csv, name="experiments_csv"),
     path("experiments/compare/", experiments.experiment_compare, name="experiment_compare"),
+    path("experiments/new/", new_experiment.experiment_new, name="experiment_new"),
     path("experiments/<int:experiment_id>/", experiments.experiment_detail, name="experiment"),
     path("experiments/<int:experiment_id>/row/", experiments.experiment_row, name="experiment_row"),
     path("experiments/<int:experiment_id>.json", experiments.experiment_json, name="experiment_json"),
+    path("experiments/<int:experiment_id>/cancel/", actions.experiment_cancel, name="experiment_cancel"),
+    path("experiments/<int:experiment_id>/rerun/", actions.experiment_rerun, name="experiment_rerun"),
     path("benchmarks/", benchmarks.benchmark_list, name="benchmarks"),
     path("benchmarks/<slug:slug>/", benchmarks.benchmark_detail, name="benchmark"),
+    path("benchmarks/<slug:slug>/prepare/", actions.benchmark_prepare, name="benchmark_prepare"),
     path("leaderboard/", benchmarks.leaderboard, name="leaderboard"),
     path("methods/", workshop.methods, name="methods"),
     path("methods/<slug:name>/", workshop.method_detail, name="method"),

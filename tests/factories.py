@@ -131,7 +131,8 @@ def make_items(benchmark: Benchmark, per_split: int = 3) -> None:
     """A few questions in every split, the holdout's among them."""
     Item.objects.bulk_create(
         Item(
-            benchmark=benchmark, split=split, position=index, question=f"{split} question {index}: which city is in France?",
+            benchmark=benchmark, split=split, position=index,
+            question=f"{split} question {index}: which city is in France?",
             responses=["Paris", "Rome"], group=f"{split}-{index}",
         )
         for split in ("teacher_train", "student_train", "dev", "holdout")
@@ -273,9 +274,9 @@ def _run(experiment: Experiment, index: int, state: str, fields: dict) -> Run:
 def make_upload_evaluation(*, benchmark: Benchmark, user: User, accuracy: float = 0.7) -> Evaluation:
     """A scored upload: it counts against the team's budget."""
     return Evaluation.objects.create(
-        benchmark=benchmark, submitter=user, split="dev", verified=False, predictions=b"\x00", predictions_digest="0" * 64,
-        n_items=500, accuracy=accuracy, reported_pgr=0.5, charged_bits=6.6, scorer_version="1",
-        ground_truth_digest="1" * 64,
+        benchmark=benchmark, submitter=user, split="dev", verified=False, predictions=b"\x00",
+        predictions_digest="0" * 64, n_items=500, accuracy=accuracy, reported_pgr=0.5, charged_bits=6.6,
+        scorer_version="1", ground_truth_digest="1" * 64,
     )  # fmt: skip
 
 

@@ -1,9 +1,12 @@
 """The main navigation: which pages there are, and which one this is."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import template
 from django.urls import reverse
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 register = template.Library()
 
@@ -23,6 +26,12 @@ class NavItem(NamedTuple):
     url: str
     label: str
     current: bool
+
+
+@register.simple_tag
+def role_of(user: "User") -> str:
+    """The role's name, on error pages too; "none" without one."""
+    return user.groups.values_list("name", flat=True).first() or "none"
 
 
 @register.simple_tag(takes_context=True)

@@ -27,7 +27,10 @@ def forest(marks: Sequence[Mark], lines: Sequence[Level] = CONTRAST_LEVELS, *, a
     names = list(dict.fromkeys(mark.line for mark in marks))
     series = list(dict.fromkeys(mark.series for mark in marks))
     return {
-        "data": [_trace(name, index, [mark for mark in marks if mark.series == name], len(series)) for index, name in enumerate(series)],
+        "data": [
+            _trace(name, index, [mark for mark in marks if mark.series == name], len(series))
+            for index, name in enumerate(series)
+        ],
         "layout": {
             **levels(lines, axis="x"),
             "height": _FRAME_PX + _LINE_PX * len(names),
@@ -50,6 +53,7 @@ def forest(marks: Sequence[Mark], lines: Sequence[Level] = CONTRAST_LEVELS, *, a
 
 def _trace(name: str, index: int, marks: Sequence[Mark], series: int) -> dict[str, Any]:
     look = style(index)
+    prefix = f"{name}: " if series > 1 else ""
     below, above = zip(*(reach(mark.value, mark.low, mark.high) for mark in marks), strict=True)
     return {
         "type": "scatter",
@@ -58,10 +62,16 @@ def _trace(name: str, index: int, marks: Sequence[Mark], series: int) -> dict[st
         "x": [mark.value for mark in marks],
         "y": [mark.line for mark in marks],
         "marker": {"color": look.colour, "symbol": look.symbol, "size": 9},
-        "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.6, "width": 4},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": above,
+            "arrayminus": below,
+            "thickness": 1.6,
+            "width": 4,
+        },
         "text": [
-            f"{mark.line}<br>{mark.series + ': ' if series > 1 else ''}{interval_text(mark.value, mark.low, mark.high)}<br>{mark.note}"
-            for mark in marks
+            f"{mark.line}<br>{prefix}{interval_text(mark.value, mark.low, mark.high)}<br>{mark.note}" for mark in marks
         ],
         "hovertemplate": "%{text}<extra></extra>",
     }

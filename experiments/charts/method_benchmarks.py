@@ -19,7 +19,9 @@ class MethodBenchmarks(Chart[ScoreRow]):
     """Source: own; intervals as in metrics.py."""
 
     title = "This method on every benchmark"
-    summary = "Its best experiment by dev PGR on each benchmark, with 95% intervals: what wins on one may fail on the next."
+    summary = (
+        "Its best experiment by dev PGR on each benchmark, with 95% intervals: what wins on one may fail on the next."
+    )
     row = ScoreRow
     empty = "This method has no counted score yet."
 

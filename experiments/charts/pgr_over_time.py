@@ -36,8 +36,14 @@ class PgrOverTime(Chart[StepRow]):
             return {"data": [], "layout": {"meta": {"empty": self.empty}}}
         end = max(row.finished_at for row in steps if row.finished_at)
         names = list(dict.fromkeys(row.submitter for row in steps))
-        lines = [Level(0, "weak teacher (0)"), Level(1, "ceiling (1)"), Level(HUMAN_BASELINE, "human baseline 0.23 (published, external)", "dash")]
-        lines += [Level(row.pgr, f"{row.submitter} {row.pgr:.2f}", "dashdot") for row in rows if row.finished_at is None]
+        lines = [
+            Level(0, "weak teacher (0)"),
+            Level(1, "ceiling (1)"),
+            Level(HUMAN_BASELINE, "human baseline 0.23 (published, external)", "dash"),
+        ]
+        lines += [
+            Level(row.pgr, f"{row.submitter} {row.pgr:.2f}", "dashdot") for row in rows if row.finished_at is None
+        ]
         data = []
         for index, name in enumerate(names):
             own, look = [row for row in steps if row.submitter == name], style(index)

@@ -62,7 +62,14 @@ class SeedSpread(Chart[SeedRow]):
                     "name": f"{name} mean {interval_text(first.mean, first.low, first.high)}",
                     "x": [last + 1.5 + index * 0.8],
                     "y": [first.mean],
-                    "error_y": {"type": "data", "symmetric": False, "array": [above], "arrayminus": [below], "thickness": 2, "width": 6},
+                    "error_y": {
+                        "type": "data",
+                        "symmetric": False,
+                        "array": [above],
+                        "arrayminus": [below],
+                        "thickness": 2,
+                        "width": 6,
+                    },
                     "marker": {"color": look.colour, "symbol": look.symbol, "size": 13, "line": {"width": 1.5}},
                     "hovertemplate": f"{name} {first.title}<br>mean {interval_text(first.mean, first.low, first.high)}"
                     f"<br>{len(own)} seeds, n = {first.items}<extra></extra>",

@@ -187,5 +187,3 @@ def _best_counted() -> dict[int, Experiment]:
         .only("id", "title", "dev_pgr", "dev_score", "benchmark_id", "method_class")
     )
     return {each.benchmark_id: each for each in best}
-
-

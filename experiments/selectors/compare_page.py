@@ -103,7 +103,9 @@ def _options(chosen: list[Experiment]) -> list[CompareLine]:
 
 def _pairs(chosen: list[Experiment]) -> list[PairedDifference]:
     scored: dict[int, dict[int, float]] = {each.pk: {} for each in chosen}
-    for run in Run.objects.filter(experiment__in=chosen, dev_pgr__isnull=False).only("experiment_id", "seed_index", "dev_pgr"):
+    for run in Run.objects.filter(experiment__in=chosen, dev_pgr__isnull=False).only(
+        "experiment_id", "seed_index", "dev_pgr"
+    ):
         scored[run.experiment_id][run.seed_index] = float(run.dev_pgr or 0.0)
     pairs = [
         paired_difference(first, second, scored[first.pk], scored[second.pk])

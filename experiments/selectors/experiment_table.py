@@ -65,7 +65,9 @@ def experiment_page(user: "Actor", filters: Mapping[str, str], *, cursor: str = 
     """
     found = matching(user, filters)
     order = filters.get("order") or "-id"
-    rows = window(found.select_related("benchmark", "method", "submitter").defer(*_HEAVY), order=order, cursor=cursor, size=size)
+    rows = window(
+        found.select_related("benchmark", "method", "submitter").defer(*_HEAVY), order=order, cursor=cursor, size=size
+    )
     counted = found.order_by()[: COUNT_LIMIT + 1].count()
     kept = {key: value for key, value in filters.items() if value}
     return TablePage(
@@ -138,9 +140,7 @@ _EXPORT_HOLDOUT = ["holdout_accuracy", "holdout_pgr", "holdout_low", "holdout_hi
 
 
 def _cells(experiment: Experiment, score: Score | None, accuracy: float | None, facts: list[str]) -> list[Any]:
-    numbers = [accuracy] + (
-        [score.value, score.low, score.high, score.se, score.n_items] if score else [None] * 5
-    )
+    numbers = [accuracy] + ([score.value, score.low, score.high, score.se, score.n_items] if score else [None] * 5)
     return [_plain(getattr(experiment, name)) for name in facts] + ["" if n is None else n for n in numbers]
 
 
@@ -149,7 +149,13 @@ def _plain(value: Any) -> Any:
         return ""
     text = value.isoformat() if hasattr(value, "isoformat") else value
     # a cell that starts like a formula is run by spreadsheets; titles come from agents
-    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@\t\r" and text else text if isinstance(text, int | float | str) else str(text)
+    return (
+        f"'{text}"
+        if isinstance(text, str) and text[:1] in "=+-@\t\r" and text
+        else text
+        if isinstance(text, int | float | str)
+        else str(text)
+    )
 
 
 def _runs_done(ids: list[int]) -> Counter[int]:

@@ -145,7 +145,9 @@ def score_rows(user: "Actor", experiments: Iterable[Experiment], *, label: str =
     holdout = can_see_holdout(user)
     rows = []
     for each in experiments:
-        name = {"title": f"#{each.pk} {each.title}", "method": each.method.title, "benchmark": each.benchmark.slug}[label]
+        name = {"title": f"#{each.pk} {each.title}", "method": each.method.title, "benchmark": each.benchmark.slug}[
+            label
+        ]
         rows += _score_row(each, name, "dev", dev_score(each))
         rows += _score_row(each, name, "holdout", holdout_score(each)) if holdout else []
     return rows
@@ -172,8 +174,8 @@ def best_per(experiments: QuerySet[Experiment], column: str) -> list[Experiment]
         experiments.filter(
             standing__in=[Standing.COUNTED, Standing.POLICY_GRAY], state=ExperimentState.SCORED, dev_pgr__isnull=False
         )
-        .order_by(column, "-dev_pgr", "id")
-        .distinct(column)
+        .order_by(f"{column}_id", "-dev_pgr", "id")  # the id: a bare name would sort by the other row
+        .distinct(f"{column}_id")
         .values("pk")
     )
     chosen = Experiment.objects.filter(pk__in=best).select_related("method", "benchmark", "submitter")
@@ -247,9 +249,16 @@ def _without_repeats(rises: Iterable[Experiment]) -> list[StepRow]:
         best[name] = score.value
         rows.append(
             StepRow(
-                name, each.finished_at, score.value, score.low, score.high, score.n_seeds or each.seeds, score.n_items,
-                each.pk, each.title,
-            )  # fmt: skip
+                name,
+                each.finished_at,
+                score.value,
+                score.low,
+                score.high,
+                score.n_seeds or each.seeds,
+                score.n_items,
+                each.pk,
+                each.title,
+            )
         )
     return rows
 
@@ -259,9 +268,18 @@ def _score_row(experiment: Experiment, label: str, split: str, score: Score | No
         return []
     return [
         ScoreRow(
-            label, split, score.value, score.low, score.high, score.n_seeds or experiment.seeds, score.n_items,
-            experiment.method.name, experiment.benchmark.slug, experiment.standing, experiment.pk,
-        )  # fmt: skip
+            label,
+            split,
+            score.value,
+            score.low,
+            score.high,
+            score.n_seeds or experiment.seeds,
+            score.n_items,
+            experiment.method.name,
+            experiment.benchmark.slug,
+            experiment.standing,
+            experiment.pk,
+        )
     ]
 
 

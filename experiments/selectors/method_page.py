@@ -7,6 +7,7 @@ from django.db.models import Count
 from django.http import Http404
 
 from experiments.models import Experiment, Method
+from experiments.options import describe
 from experiments.selectors.experiment_table import ExperimentRow, as_rows
 from experiments.selectors.figures import best_per
 
@@ -19,9 +20,8 @@ class OptionFact:
     """One option of a method, as its schema has it."""
 
     name: str
-    kind: str
     default: Any
-    bounds: str
+    allowed: str
     help: str
 
 
@@ -44,16 +44,12 @@ def method_page_of(user: "Actor", name: str) -> MethodPage:
     method = Method.objects.filter(name=name).first()
     if method is None:
         raise Http404(f"no method {name}")
-    properties = method.options_schema.get("properties", {})
+    properties, definitions = (method.options_schema.get(key, {}) for key in ("properties", "$defs"))
     best = best_per(Experiment.objects.visible_to(user).filter(method=method), "benchmark")
-    return MethodPage(method, [_fact(name, schema) for name, schema in properties.items()], as_rows(user, best))
+    return MethodPage(
+        method, [_fact(name, schema, definitions) for name, schema in properties.items()], as_rows(user, best)
+    )
 
 
-def _fact(name: str, schema: dict[str, Any]) -> OptionFact:
-    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if schema.get(key) is not None]
-    if "enum" in schema:
-        bounds = [", ".join(map(str, schema["enum"]))]
-    kinds = schema.get("type") or " or ".join(str(each.get("type")) for each in schema.get("anyOf", []))
-    kind = kinds if isinstance(kinds, str) else " or ".join(kinds)
-    return OptionFact(name, kind, schema.get("default"), ", ".join(bounds), schema.get("description", ""))
+def _fact(name: str, schema: dict[str, Any], definitions: dict[str, Any]) -> OptionFact:
+    return OptionFact(name, schema.get("default"), describe(schema, definitions), schema.get("description", ""))

@@ -111,16 +111,7 @@ def leases() -> list[Lease]:
         .order_by("started_at")[:MOST_LEASES]
     )
     prepared = Benchmark.objects.filter(state=BenchmarkState.PREPARING)
-    return [
-        *(_lease(f"{each.title}", "benchmark", each.slug, each, each.stage_started_at, each.stage, now) for each in prepared),
-        *(
-            _lease(
-                f"#{run.experiment_id} {run.experiment.title}, seed {run.seed_index}", "experiment",
-                str(run.experiment_id), run, run.started_at, run.progress_stage, now,
-            )  # fmt: skip
-            for run in runs
-        ),
-    ]
+    return [*(_benchmark_lease(each, now) for each in prepared), *(_run_lease(each, now) for each in runs)]
 
 
 def recent_failures() -> list[Run]:
@@ -128,7 +119,16 @@ def recent_failures() -> list[Run]:
     return list(
         Run.objects.filter(state=RunState.FAILED, finished_at__isnull=False)
         .select_related("experiment__method", "experiment__benchmark")
-        .only("seed_index", "error", "finished_at", "worker", "attempt", "experiment__title", "experiment__method__name", "experiment__benchmark__slug")
+        .only(
+            "seed_index",
+            "error",
+            "finished_at",
+            "worker",
+            "attempt",
+            "experiment__title",
+            "experiment__method__name",
+            "experiment__benchmark__slug",
+        )
         .order_by("-finished_at")[:RECENT_FAILURES]
     )
 
@@ -138,19 +138,29 @@ def alive_since() -> datetime:
     return timezone.now() - timedelta(seconds=SILENT_LEASES * settings.LEASE_SECONDS)
 
 
-def _lease(what: str, kind: str, key: str, row: Any, since: datetime | None, stage: str, now: datetime) -> Lease:
+def _benchmark_lease(row: Benchmark, now: datetime) -> Lease:
     return Lease(
-        what=what,
-        kind=kind,
-        key=key,
-        owner=row.lease_owner,
-        attempt=row.attempt,
-        since=since,
-        until=row.lease_until,
-        expired=row.lease_until is not None and row.lease_until < now,
-        stage=stage,
-        done=row.progress_done,
-        total=row.progress_total,
+        what=row.title, kind="benchmark", key=row.slug, since=row.stage_started_at, stage=row.stage, **_held(row, now)
     )
 
 
+def _run_lease(row: Run, now: datetime) -> Lease:
+    return Lease(
+        what=f"#{row.experiment_id} {row.experiment.title}, seed {row.seed_index}",
+        kind="experiment",
+        key=str(row.experiment_id),
+        since=row.started_at,
+        stage=row.progress_stage,
+        **_held(row, now),
+    )
+
+
+def _held(row: Benchmark | Run, now: datetime) -> dict[str, Any]:
+    return {
+        "owner": row.lease_owner,
+        "attempt": row.attempt,
+        "until": row.lease_until,
+        "expired": row.lease_until is not None and row.lease_until < now,
+        "done": row.progress_done,
+        "total": row.progress_total,
+    }

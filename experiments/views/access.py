@@ -37,8 +37,7 @@ def show(request: HttpRequest, template: str, context: dict[str, Any], *, fragme
     """The page, or only its fragment when htmx asks for it."""
     if fragment and is_fragment(request):
         return render(request, fragment, context)
-    role = request.user.groups.values_list("name", flat=True).first()
-    return render(request, template, {"live_after": last_event_number(), "role": role, **context})
+    return render(request, template, {"live_after": last_event_number(), **context})
 
 
 def is_fragment(request: HttpRequest) -> bool:

@@ -37,7 +37,10 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
     asked, method_class = request.GET.get("benchmark", ""), request.GET.get("class", MethodClass.WEAK_TO_STRONG)
     benchmark = next((each for each in benchmarks if each.slug == asked), None) or next(iter(benchmarks), None)
     context = {"benchmarks": benchmarks, "benchmark": benchmark, "method_class": method_class}
-    context |= {"classes": [(value, LOOKS[value].label) for value in CLASSES], "standing": request.GET.get("standing", "")}
+    context |= {
+        "classes": [(value, LOOKS[value].label) for value in CLASSES],
+        "standing": request.GET.get("standing", ""),
+    }
     if benchmark and method_class == MethodClass.REFERENCE:
         context["references"] = reference_rows(benchmark)
     elif benchmark and method_class in CLASSES:

@@ -8,7 +8,7 @@ from experiments.forms import ExperimentFilters
 from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.selectors.activity import events_of
 from experiments.selectors.compare_page import compare_page_of
-from experiments.selectors.experiment_page import experiment_page_of, export_of
+from experiments.selectors.experiment_page import experiment_or_404, experiment_page_of, export_of
 from experiments.selectors.experiment_table import as_rows, experiment_page, export_rows
 from experiments.selectors.people import submitters
 from experiments.views.access import page, show
@@ -35,8 +35,10 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 @page
 def experiment_row(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """One line of the table, for live updates."""
-    rows = as_rows(request.user, [experiment_page_of(request.user, experiment_id).experiment])
-    return show(request, "experiments/_experiment_row.html", {"row": rows[0]}, fragment="experiments/_experiment_row.html")
+    rows = as_rows(request.user, [experiment_or_404(request.user, experiment_id)])
+    return show(
+        request, "experiments/_experiment_row.html", {"row": rows[0]}, fragment="experiments/_experiment_row.html"
+    )
 
 
 @page
@@ -81,5 +83,3 @@ def experiment_compare(request: HttpRequest) -> HttpResponse:
             "seed_chart": prepare("seed-spread", request.user, joined),
         }
     return show(request, "experiments/experiment_compare.html", context)
-
-
