@@ -125,7 +125,7 @@ class ProbeStudent:
         """One head per seed; see `Student.fit`. With an objective that is not convex, "cv" chooses l2 for plain
         cross-entropy on the same targets: a student graded on its own targets would grade itself.
         """
-        y, w = _problem(targets, weights)
+        y, w = check_problem(targets, weights)
         penalty = self._penalty(y, w, l2)
         if objective.convex:
             point, _ = solve(self._basis, y, w, penalty, tolerance=TOLERANCE)
@@ -136,7 +136,7 @@ class ProbeStudent:
 
     def cross_fit(self, targets: Floats, weights: Floats, *, l2: Penalty = "cv", folds: int = FOLDS) -> Floats:
         """Out-of-fold probabilities; see `Student.cross_fit`."""
-        y, w = _problem(targets, weights)
+        y, w = check_problem(targets, weights)
         grid = L2_GRID if l2 == "cv" else (l2,)
         path = self._cross_validate(y, w, grid, folds)
         return torch.sigmoid(path.logits).T.contiguous().numpy()
@@ -202,9 +202,9 @@ def question_folds(groups: Ints, folds: int) -> NDArray[np.int64]:
     return np.asarray(order % folds, dtype=np.int64)[codes]
 
 
-def _problem(targets: Floats, weights: Floats) -> tuple[Tensor, Tensor]:
+def check_problem(targets: Floats, weights: Floats) -> tuple[Tensor, Tensor]:
     """(S, N) rows as (N, S) tensors. Raises: ValueError on values out of range or a seed without any weight."""
-    y, w = (torch.from_numpy(np.ascontiguousarray(np.asarray(rows, np.float32).T)) for rows in (targets, weights))
+    y, w = (torch.from_numpy(np.array(rows, np.float32).T.copy()) for rows in (targets, weights))
     if y.shape != w.shape or not bool(((y >= 0) & (y <= 1) & (w >= 0) & torch.isfinite(w)).all()):
         raise ValueError("targets must lie in [0, 1], weights be at least 0, and both have one row per seed")
     if not bool((w.sum(0) > 0).all()):

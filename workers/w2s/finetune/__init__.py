@@ -1,0 +1,1 @@
+"""Fine-tuning: the strong model itself learns from weak labels, by low-rank adapters or in all its weights."""
