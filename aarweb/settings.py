@@ -91,6 +91,7 @@ if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
     raise env.BadSetting("DATABASE_URL: the lab needs PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/NAME")
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # after a restart of PostgreSQL no request meets a dead connection
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.integer("DATABASE_POOL", 10, least=1, most=100),
@@ -115,11 +116,13 @@ CELERY_TASK_QUEUES = [Queue(name) for name in ("gpu", "evaluation", "default", "
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a broker may be away for as long as it likes
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 12 * 3600}
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file that kill -9 could damage; the reaper needs no memory
 REAPER_SECONDS = env.integer("REAPER_SECONDS", 5, least=1, most=3600)
 CELERY_BEAT_SCHEDULE = {
     "reap": {
@@ -153,6 +156,7 @@ STORAGES = {
     },
 }
 FEATURE_CACHE_DIR = env.folder("FEATURE_CACHE_DIR", DATA_DIR / "features")
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "aarweb" / "static"]
@@ -207,8 +211,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["experiments.api.reading.BoundedJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "aarweb.openapi.Schema",
     "EXCEPTION_HANDLER": "aarweb.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -223,6 +227,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "aarweb.openapi.add_problem",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "ExperimentState": "experiments.lifecycle.ExperimentState",
+        "RunState": "experiments.lifecycle.RunState",
+        "BenchmarkState": "experiments.lifecycle.BenchmarkState",
+        "Standing": "experiments.lifecycle.Standing",
+        "MethodClass": "experiments.lifecycle.MethodClass",
+    },
 }
 
 LANGUAGE_CODE = "en"

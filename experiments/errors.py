@@ -52,4 +52,8 @@ class NotReady(LabError):
 
 
 class ScorerUnavailable(LabError):
-    """The evaluation worker did not answer in time; the evaluation is kept and will be scored."""
+    """The evaluation worker did not answer in time; the upload with this id is kept and will be scored."""
+
+    def __init__(self, message: str, *, upload: int | None = None) -> None:
+        super().__init__(message)
+        self.upload = upload

@@ -1,0 +1,107 @@
+"""Prediction vectors from outside: kept and charged here, scored on the evaluation queue.
+
+The web process holds no label: it writes the row, sends its number, and waits for the answer over Redis.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.db import connection, transaction
+
+from experiments import answers, dispatch
+from experiments.errors import Forbidden, InvalidInput, NotReady, OverBudget, ScorerUnavailable
+from experiments.lifecycle import BenchmarkState
+from experiments.models import Benchmark, Evaluation, Upload
+from experiments.permissions import can_upload
+from experiments.selectors.api_budgets import upload_budget
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+WAIT_SECONDS = 10  # scoring takes milliseconds; longer means that no evaluation worker is there
+SPLIT = "dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A kept upload, and what was left of the team's budget after it."""
+
+    upload: int
+    queries_left: int
+
+
+def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[int]) -> Receipt:
+    """Keeps a vector, charges the team's budget for it, and sends it to the scorer.
+
+    benchmark: slug. predictions: 0 or 1 per dev item, in the order of positions.
+    Raises: Forbidden; InvalidInput for an unknown benchmark or a wrong length; NotReady; OverBudget.
+    """
+    if not can_upload(user):
+        raise Forbidden("this account may not have predictions scored")
+    with transaction.atomic():
+        # NO KEY UPDATE: serialises budget decisions, and lets rows that refer to the benchmark be written meanwhile
+        found = Benchmark.objects.select_for_update(no_key=True).filter(slug=benchmark).first()
+        if found is None:
+            known = ", ".join(Benchmark.objects.visible_to(user).values_list("slug", flat=True))
+            raise InvalidInput(f"unknown benchmark {benchmark!r}; known: {known}", pointer="#/benchmark")
+        _check(found, predictions)
+        budget = upload_budget(found)
+        if budget.left == 0:
+            raise OverBudget(
+                f"the team has sent {budget.used} uploads to {benchmark!r} within {budget.window_seconds} seconds",
+                budget=f"evaluations:{benchmark}",
+                limit=budget.limit,
+                refills_at=budget.refills_at.isoformat() if budget.refills_at else None,
+            )
+        packed = np.packbits(np.asarray(predictions, dtype=np.uint8)).tobytes()
+        upload = Upload.objects.create(
+            benchmark=found,
+            submitter=user,
+            predictions=packed,
+            predictions_digest=hashlib.sha256(packed).hexdigest(),
+            n_items=len(predictions),
+        )
+        transaction.on_commit(partial(dispatch.score_upload, upload.pk))
+    return Receipt(upload.pk, budget.left - 1)
+
+
+def await_evaluation(upload_id: int, *, seconds: int = WAIT_SECONDS) -> Evaluation:
+    """The evaluation of an upload, once the worker has made it.
+
+    Raises: ScorerUnavailable if that takes longer than `seconds`; the upload is scored later all the same.
+    """
+    give_back_connection()  # so that waiting for a dead worker cannot exhaust the pool
+    answers.wait(answer_name(upload_id), seconds)
+    found = Evaluation.objects.select_related("benchmark", "submitter").filter(upload=upload_id).first()
+    if found is None:
+        raise ScorerUnavailable(
+            f"the scorer did not answer within {seconds} seconds; upload {upload_id} is kept and will be scored",
+            upload=upload_id,
+        )
+    return found
+
+
+def answer_name(upload_id: int) -> str:
+    """Under which name the worker answers."""
+    return f"upload:{upload_id}"
+
+
+def give_back_connection() -> None:
+    """Returns this thread's database connection to the pool; the next query takes one again."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def _check(benchmark: Benchmark, predictions: Sequence[int]) -> None:
+    if benchmark.state != BenchmarkState.READY:
+        raise NotReady(f"{benchmark.slug!r} is {benchmark.state}: predictions can be scored once it is ready")
+    expected = benchmark.sizes.get(SPLIT)
+    if len(predictions) != expected:
+        raise InvalidInput(
+            f"expected {expected} predictions, one per dev item in the data endpoint's order; got {len(predictions)}",
+            pointer="#/predictions",
+        )
