@@ -8,4 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aarweb.settings")
 
 app = Celery("aarweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# for every thread: web threads have no current app of their own, and dispatch sends through it
+app.set_default()
 app.autodiscover_tasks(["workers", "agents", "experiments"])

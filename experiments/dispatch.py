@@ -1,0 +1,59 @@
+"""Wakes workers up by task name, once the caller's transaction has committed.
+
+Messages carry no truth: a lost one costs seconds, until the reaper sends it again; a broker that is down is logged
+and breaks nothing, because the rows are already written.
+"""
+
+import logging
+from functools import partial
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+GPU, EVALUATION, DEFAULT = "gpu", "evaluation", "default"
+
+
+def train(experiment_id: int) -> None:
+    """Runs wait to be trained."""
+    _send("workers.train", GPU, experiment_id)
+
+
+def evaluate(experiment_id: int) -> None:
+    """Predictions wait to be scored."""
+    _send("workers.evaluate", EVALUATION, experiment_id)
+
+
+def prepare(slug: str) -> None:
+    """A benchmark waits for a step that needs its labels: reading the data, or measuring the baselines."""
+    _send("workers.prepare", EVALUATION, slug)
+
+
+def extract(slug: str) -> None:
+    """A benchmark waits for its features."""
+    _send("workers.extract", GPU, slug)
+
+
+def score_upload(upload_id: int) -> None:
+    """An uploaded prediction vector waits to be scored."""
+    _send("workers.score_upload", EVALUATION, upload_id)
+
+
+def reap() -> None:
+    """Looks for lost work now, without waiting for the clock."""
+    _send("workers.reap", DEFAULT)
+
+
+def _send(task: str, queue: str, *args: int | str) -> None:
+    transaction.on_commit(partial(_publish, task, queue, args))
+
+
+def _publish(task: str, queue: str, args: tuple[int | str, ...]) -> None:
+    """By signature, because that also honours eager mode; without retries, because a page may be waiting."""
+    try:
+        current_app.signature(task, args=args).apply_async(queue=queue, retry=False, ignore_result=True)
+    except (KombuError, RedisError, OSError) as error:
+        log.warning("%s%r was not sent, the reaper will: %s", task, args, error)

@@ -1,0 +1,219 @@
+"""Submit, cancel and rerun experiments."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from experiments import dispatch, events
+from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, NotReady, Refused
+from experiments.lifecycle import (
+    EXPERIMENT_TERMINAL,
+    RUN_TERMINAL,
+    BenchmarkState,
+    ExperimentState,
+    MethodClass,
+    RunState,
+    Standing,
+)
+from experiments.models import Benchmark, Experiment, Method, Run
+from experiments.options import complete_options, digest_of
+from experiments.permissions import can_cancel, can_rerun, can_submit
+from experiments.seeds import MOST_SEEDS, draw_seeds
+from experiments.services.states import move_experiment, move_runs
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+LONGEST_TITLE = 200
+LONGEST_HYPOTHESIS = 10_000
+_PRIORITIES = range(-100, 101)
+_KEPT_BACK = frozenset({"hidden_states", "likelihood"})  # resources that a benchmark may keep back
+
+
+@transaction.atomic
+def submit_experiment(
+    *,
+    user: "User",
+    benchmark: str,
+    method: str,
+    options: Mapping[str, Any],
+    title: str = "",
+    hypothesis: str = "",
+    seeds: int | None = None,
+    priority: int = 0,
+) -> Experiment:
+    """Freeze a method with its options on a benchmark, draw the seeds, and queue one run for each.
+
+    benchmark: slug. method: name. seeds: how many; None for the benchmark's default. title: empty for a plain one.
+    Raises: Forbidden; InvalidInput with a pointer; NotReady; Refused.
+    """
+    if not can_submit(user):
+        raise Forbidden("you may not submit experiments")
+    place = _ready_benchmark(benchmark)
+    recipe = _enabled_method(method)
+    _check_offers(recipe, place)
+    complete = complete_options(recipe.options_schema, options)
+    return _create(
+        user=user,
+        benchmark=place,
+        method=recipe,
+        options=complete,
+        title=_checked_text(
+            title.strip() or f"{recipe.title} on {place.title}"[:LONGEST_TITLE], LONGEST_TITLE, "#/title"
+        ),
+        hypothesis=_checked_text(hypothesis, LONGEST_HYPOTHESIS, "#/hypothesis"),
+        seeds=_checked_seeds(place.default_seeds if seeds is None else seeds),
+        priority=_checked_priority(priority),
+        replicate=0,
+    )
+
+
+@transaction.atomic
+def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
+    """The same method and options with fresh seeds, as an experiment of its own.
+
+    Its replicate is one above the highest so far, so that no two reruns share seeds. The method's code may have
+    changed since: then the rerun is of today's code, and its digest says so.
+    Raises: NotFound, Forbidden, IllegalTransition while the original is at work, NotReady, Refused, InvalidInput.
+    """
+    original = _visible(user, experiment_id)
+    if not can_rerun(user):
+        raise Forbidden("you may not rerun experiments")
+    if original.state not in EXPERIMENT_TERMINAL:
+        raise IllegalTransition(f"experiment {original.pk} is {original.state}: rerun it when it has ended")
+    place = _ready_benchmark(original.benchmark.slug)
+    recipe = _enabled_method(original.method.name)
+    # reruns of one method wait for each other here, so that each sees the replicate before it
+    Method.objects.select_for_update(no_key=True).get(pk=recipe.pk)
+    _check_offers(recipe, place)
+    options = complete_options(recipe.options_schema, original.options)
+    alike = Experiment.objects.filter(benchmark=place, method_digest=digest_of(recipe.code_digest, options))
+    latest = alike.aggregate(latest=Max("replicate"))["latest"]
+    return _create(
+        user=user,
+        benchmark=place,
+        method=recipe,
+        options=options,
+        title=original.title,
+        hypothesis=original.hypothesis,
+        seeds=original.seeds,
+        priority=original.priority,
+        replicate=max(latest or 0, original.replicate) + 1,
+        rerun_of=original,
+    )
+
+
+@transaction.atomic
+def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
+    """Stop whatever has not ended; runs that were scored keep their scores.
+
+    A worker at work on it learns of it at its next step, and what it then writes is refused.
+    Raises: NotFound, IllegalTransition if it has ended, Forbidden.
+    """
+    experiment = _visible(user, experiment_id)
+    locked = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
+    experiment = locked.get(pk=experiment.pk)
+    if experiment.state in EXPERIMENT_TERMINAL:
+        raise IllegalTransition(f"experiment {experiment.pk} is {experiment.state} and cannot be cancelled")
+    if not can_cancel(user, experiment):
+        raise Forbidden("you may not cancel this experiment")
+    runs = list(
+        experiment.runs.exclude(state__in=RUN_TERMINAL)
+        .select_for_update(no_key=True)
+        .only("id", "seed_index")
+        .order_by("id")
+    )
+    move_runs(experiment, runs, RunState.CANCELLED)
+    move_experiment(experiment, ExperimentState.CANCELLED, actor=user)
+    experiment.refresh_from_db()
+    return experiment
+
+
+def _create(*, user: "User", benchmark: Benchmark, method: Method, **fields: Any) -> Experiment:
+    digest = digest_of(method.code_digest, fields["options"])
+    gray = method.method_class == MethodClass.POLICY_GRAY
+    experiment = Experiment.objects.create(
+        submitter=user,
+        benchmark=benchmark,
+        method=method,
+        method_class=method.method_class,
+        method_digest=digest,
+        standing=Standing.POLICY_GRAY if gray else Standing.COUNTED,
+        provenance={"code_digest": method.code_digest},
+        **fields,
+    )
+    drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
+    Run.objects.bulk_create(Run(experiment=experiment, seed_index=i, seed=seed) for i, seed in enumerate(drawn))
+    payload = {"experiment": experiment.pk, "benchmark": benchmark.slug, "state": experiment.state}
+    events.record("experiment.submitted", f"experiment:{experiment.pk}", actor=user, payload=payload)
+    dispatch.train(experiment.pk)
+    return experiment
+
+
+def _visible(user: "User", experiment_id: int) -> Experiment:
+    visible = Experiment.objects.visible_to(user).select_related("benchmark", "method")
+    found: Experiment | None = visible.filter(pk=experiment_id).first()
+    if found is None:
+        raise NotFound(f"no experiment {experiment_id}")
+    return found
+
+
+def _ready_benchmark(slug: str) -> Benchmark:
+    found = Benchmark.objects.filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(Benchmark.objects.exclude(state=BenchmarkState.REFERENCE).values_list("slug", flat=True))
+        raise InvalidInput(f"no benchmark {slug!r}; known: {known or 'none yet'}", pointer="#/benchmark")
+    if found.state == BenchmarkState.READY:
+        return found
+    if found.state == BenchmarkState.REFERENCE:
+        raise Refused(f"{slug} holds published figures only; nothing can run on it", pointer="#/benchmark")
+    if found.state == BenchmarkState.PREPARING:
+        raise NotReady(f"{slug} is being prepared ({found.stage or 'waiting for a worker'})", pointer="#/benchmark")
+    if found.state == BenchmarkState.FAILED:
+        raise NotReady(f"the preparation of {slug} failed: {found.error}", pointer="#/benchmark")
+    raise NotReady(f"{slug} has not been prepared yet", pointer="#/benchmark")
+
+
+def _enabled_method(name: str) -> Method:
+    found = Method.objects.filter(name=name).first()
+    if found is None:
+        known = ", ".join(Method.objects.filter(enabled=True).values_list("name", flat=True))
+        raise InvalidInput(
+            f"no method {name!r}; known: {known or 'none: no worker has announced its methods yet'}",
+            pointer="#/method/recipe",
+        )
+    if not found.enabled:
+        raise Refused(f"the method {name} is switched off", pointer="#/method/recipe")
+    return found
+
+
+def _check_offers(method: Method, benchmark: Benchmark) -> None:
+    missing = sorted((_KEPT_BACK & set(method.uses)) - set(benchmark.offers))
+    if missing:
+        offered = ", ".join(benchmark.offers) or "weak labels only"
+        raise Refused(
+            f"{method.name} needs {', '.join(missing)}, which {benchmark.slug} keeps back (it offers {offered})",
+            pointer="#/method/recipe",
+        )
+
+
+def _checked_text(text: str, longest: int, pointer: str) -> str:
+    if "\x00" in text:
+        raise InvalidInput("text must not hold NUL characters", pointer=pointer)
+    if len(text) > longest:
+        raise InvalidInput(f"{len(text)} characters; at most {longest} are allowed", pointer=pointer)
+    return text.strip()
+
+
+def _checked_seeds(seeds: int) -> int:
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise InvalidInput(f"seeds={seeds}: expected 1 to {MOST_SEEDS}", pointer="#/seeds")
+    return seeds
+
+
+def _checked_priority(priority: int) -> int:
+    if priority not in _PRIORITIES:
+        raise InvalidInput(f"priority={priority}: expected -100 to 100", pointer="#/priority")
+    return priority

@@ -1,0 +1,75 @@
+"""What a worker does when it starts and stops: says who it is, what it carries, and that it lives."""
+
+# ruff: noqa: PLC0415 - torch only where the gpu queue is served, scoring only where the evaluation queue is
+
+import logging
+import platform
+import threading
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutdown
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from experiments import dispatch
+from experiments.dispatch import EVALUATION, GPU
+from experiments.services.workers import announce, announce_methods, renew_presence, retire
+from workers.identity import set_worker_name, worker_name
+
+log = logging.getLogger(__name__)
+
+_PACKAGES = ("torch", "transformers", "numpy", "scipy", "django", "celery")
+_stopping = threading.Event()
+
+
+@worker_ready.connect
+def started(sender: Any, **_: object) -> None:
+    """Announce this process; a gpu worker first loads what every training needs."""
+    set_worker_name(sender.hostname)
+    queues = sorted(sender.app.amqp.queues.consume_from)
+    device = ""
+    if GPU in queues:
+        from workers import catalogue
+
+        device = catalogue.device()
+        announce_methods(methods=catalogue.methods())
+    if EVALUATION in queues:
+        from experiments.scoring import become_scorer
+
+        become_scorer()
+    announce(name=worker_name(), queues=queues, device=device, versions=_versions())
+    threading.Thread(target=_say_that_we_live, name="presence", daemon=True).start()
+    dispatch.reap()  # whatever an earlier process left behind is looked after now
+
+
+@worker_shutdown.connect
+def stopped(**_: object) -> None:
+    """An orderly end; a killed process is noticed by its silence."""
+    _stopping.set()
+    try:
+        retire(name=worker_name())
+    except DatabaseError as error:
+        log.warning("%s could not say that it stops: %s", worker_name(), error)
+
+
+def _say_that_we_live() -> None:
+    try:
+        while not _stopping.wait(settings.LEASE_SECONDS):
+            try:
+                renew_presence(name=worker_name())
+            except DatabaseError as error:
+                log.warning("%s could not say that it lives: %s", worker_name(), error)
+                connection.close()
+    finally:
+        connection.close()
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

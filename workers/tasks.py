@@ -1,0 +1,59 @@
+"""The tasks of the gpu, evaluation and default queues: each a wake-up for rows, harmless when it comes twice.
+
+What a task needs is imported when it runs: torch costs seconds and 300 MB, which only workers that train should pay,
+and a gpu worker never loads the code that opens labels.
+"""
+
+# ruff: noqa: PLC0415
+
+from celery import shared_task
+
+from experiments.services.reaper import reap as visit
+from workers import start  # noqa: F401 - its signal handlers run at a worker's start and end
+from workers.identity import worker_name
+
+
+@shared_task(name="workers.train")
+def train(experiment_id: int) -> None:
+    """Runs wait: train the most urgent ones, which need not be those of the message."""
+    from workers.training import train_next
+
+    train_next(worker=worker_name())
+
+
+@shared_task(name="workers.evaluate")
+def evaluate(experiment_id: int) -> None:
+    """Predictions wait: score them."""
+    from experiments.scoring import score_experiment
+
+    score_experiment(experiment_id)
+
+
+@shared_task(name="workers.prepare")
+def prepare(slug: str) -> None:
+    """A benchmark waits for a step that needs labels."""
+    from workers.preparation import prepare_next
+
+    prepare_next(worker=worker_name(), slug=slug)
+
+
+@shared_task(name="workers.extract")
+def extract(slug: str) -> None:
+    """A benchmark waits for its features."""
+    from workers.extraction import extract_features
+
+    extract_features(worker=worker_name(), slug=slug)
+
+
+@shared_task(name="workers.score_upload")
+def score_upload(upload_id: int) -> None:
+    """An uploaded vector waits."""
+    from experiments.services.upload_scores import score_upload as score
+
+    score(upload_id)
+
+
+@shared_task(name="workers.reap")
+def reap() -> None:
+    """Beat: put back what was lost, wake up who sleeps."""
+    visit()

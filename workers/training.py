@@ -1,0 +1,117 @@
+"""Trains the runs of one experiment in one pass and hands their predictions over; sees no label."""
+
+import logging
+import math
+import time
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from experiments.services.leases import LeaseLost
+from experiments.services.runs import (
+    Claim,
+    Trained,
+    claim_runs,
+    fail_runs,
+    record_predictions,
+    release,
+    renew_leases,
+    report_progress,
+)
+from registry import UnknownName
+from workers.catalogue import code_digest, device
+from workers.lease import Heartbeat, Reporter
+from workers.w2s.arena import MethodFailed, MethodResult, run_method
+from workers.w2s.methods import NotOffered, OptionError
+from workers.w2s.spec import Progress, Split
+from workers.warm import opened
+
+log = logging.getLogger(__name__)
+
+REPORT_SECONDS = 1.0
+# The science said no: its message is the reason. Anything else is a bug, which is recorded and raised as well.
+_SCIENCE = (MethodFailed, NotOffered, OptionError, UnknownName)
+
+
+class MethodChanged(Exception):
+    """The worker carries other code than the one the seeds were drawn for."""
+
+
+def train_next(*, worker: str) -> bool:
+    """Claim the most urgent waiting runs and train them. Returns: False where nothing waited."""
+    claim = claim_runs(worker=worker)
+    if claim is None:
+        return False
+    started = time.monotonic()
+    try:
+        with Heartbeat(renew=lambda: renew_leases(token=claim.token), worker=worker) as heartbeat:
+            trained = _train(claim, heartbeat, started)
+        record_predictions(claim=claim, trained=trained)
+    except LeaseLost as error:
+        log.warning("experiment %s: %s; its result is dropped", claim.experiment_id, error)
+    except (*_SCIENCE, MethodChanged) as error:
+        log.warning("experiment %s failed: %s", claim.experiment_id, error)
+        _fail(claim, str(error), started)
+    except DatabaseError:
+        raise  # the lease runs out and the reaper puts the runs back
+    except Exception as error:
+        _fail(claim, f"{type(error).__name__}: {error}", started)
+        raise
+    except BaseException:  # the worker is told to stop
+        release(claim=claim)
+        raise
+    return True
+
+
+def _train(claim: Claim, heartbeat: Heartbeat, started: float) -> Trained:
+    if claim.code_digest and code_digest(claim.method) != claim.code_digest:
+        raise MethodChanged(
+            f"the code of {claim.method} has changed since this experiment was submitted and its seeds were drawn: "
+            "submit it again"
+        )
+
+    def write(progress: Progress) -> None:
+        report_progress(token=claim.token, stage=progress.stage, done=progress.done, total=progress.total)
+
+    report = Reporter(heartbeat, write, seconds=REPORT_SECONDS)
+    place = opened(claim.benchmark_id, report)
+    result = run_method(
+        place.arena,
+        claim.method,
+        claim.options,
+        claim.seeds,
+        weak_probs=place.weak_probs,
+        teacher_of=[index % len(place.weak_probs) for index in claim.seed_indices],
+        cache_dir=settings.FEATURE_CACHE_DIR,
+        report=report,
+    )
+    heartbeat.check()
+    return Trained(
+        predictions={str(split): result.predictions[split] for split in (Split.DEV, Split.HOLDOUT)},
+        curves=[_curves_of(result, row) for row in range(len(claim.seeds))],
+        logs=_logs(result, len(claim.seeds)),
+        seconds=time.monotonic() - started,
+        provenance={"versions": dict(result.versions), "digests": dict(place.arena.digests), "device": device()},
+    )
+
+
+def _fail(claim: Claim, reason: str, started: float) -> None:
+    try:
+        fail_runs(claim=claim, reason=reason, seconds=time.monotonic() - started)
+    except LeaseLost as error:
+        log.warning("experiment %s: %s", claim.experiment_id, error)
+
+
+def _curves_of(result: MethodResult, row: int) -> list[dict[str, Any]]:
+    """One run's curves as JSON values; points that are not finite are left out, JSON has no word for them."""
+    curves = []
+    for curve in result.curves:
+        points = [(x, y) for x, y in zip(curve.x, curve.y[row], strict=True) if math.isfinite(x) and math.isfinite(y)]
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        curves.append({"name": curve.name, "x_label": curve.x_label, "x": xs, "y": ys})
+    return curves
+
+
+def _logs(result: MethodResult, runs: int) -> list[str]:
+    return ["\n".join(result.lines)] * runs
