@@ -16,6 +16,9 @@ _WORKERS = {
     "worker-evaluation": ("evaluation", ["--pool", "threads", "-c", "2"]),
     "worker-default": ("default,agents", ["--pool", "threads", "-c", "4"]),
 }
+# What Celery says at each start and each reconnection, whatever the settings are: that root runs it (the containers and
+# laptops where it does are their owner's), and that Celery 6 will have another default for acknowledging late.
+_KNOWN = ("ignore:You're running the worker with superuser", "ignore::PendingDeprecationWarning")
 # Draws runs' seeds; gpu workers are handed seeds and never derive them.
 _NOT_FOR_GPU = {"SEED_SECRET", "SEED_SECRET_FILE"}
 
@@ -44,15 +47,16 @@ def web(variables: Mapping[str, str], bind: str, port: int) -> Program:
 
 def background(variables: Mapping[str, str]) -> list[Program]:
     """Celery's workers and its clock."""
-    celery = [*_module("celery"), "-A", "aarweb"]
+    celery = [sys.executable, *(f"-W{known}" for known in _KNOWN), "-m", "celery", "-A", "aarweb", "--quiet"]
+    level = ["-l", variables.get("LOG_LEVEL") or "INFO"]
     programs = []
     for name, (queues, pool) in _WORKERS.items():
-        command = [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", "-l", "INFO", *pool]
+        command = [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", *level, *pool]
         # there is no other worker to agree with at the start; rows carry the state
         command += ["--without-mingle", "--without-gossip"]
         own = {k: v for k, v in variables.items() if name != "worker-gpu" or k not in _NOT_FOR_GPU}
         programs.append(Program(name, command, own, PROJECT))
-    beat = [*celery, "beat", "-l", "WARNING", "--pidfile="]
+    beat = [*celery, "beat", *level, "--pidfile="]
     return [*programs, Program("beat", beat, variables, PROJECT)]
 
 

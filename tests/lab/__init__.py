@@ -1,0 +1,1 @@
+"""Tests of aarweb/lab: what `make run` starts, keeps up and ends."""
