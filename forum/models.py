@@ -8,6 +8,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils import timezone
 
 from experiments.models import Experiment
@@ -76,6 +77,10 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"finding {self.pk}: {self.title}"
+
+    def get_absolute_url(self) -> str:
+        """Its page."""
+        return reverse("finding", args=[self.pk])
 
 
 class FindingExperiment(models.Model):

@@ -15,6 +15,7 @@ _PAGES = (
     ("experiments", "Experiments"),
     ("leaderboard", "Leaderboard"),
     ("benchmarks", "Benchmarks"),
+    ("forum", "Forum"),
     ("methods", "Methods"),
     ("workers", "Workers"),
 )

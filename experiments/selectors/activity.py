@@ -10,7 +10,7 @@ from experiments.events import LAB
 from experiments.looks import LOOKS
 from experiments.models import Event, EventCounter
 
-_PLACES = {"experiment": "experiment", "benchmark": "benchmark", "method": "method"}
+_PLACES = {"experiment": "experiment", "benchmark": "benchmark", "method": "method", "finding": "finding"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.search import SearchQuery
+from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
@@ -32,6 +33,16 @@ class ShownFinding:
     my_vote: int
     pin: Pin | None
     hide: Hide | None
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a person put it on top."""
+        return self.pin is not None
+
+    @property
+    def url(self) -> str:
+        """Its page."""
+        return reverse("finding", args=[self.finding.pk])
 
 
 @dataclass(frozen=True, slots=True)
