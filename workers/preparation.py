@@ -18,12 +18,13 @@ from experiments.services.preparation import (
     finish_items,
 )
 from workers.steps import run_step
-from workers.w2s.arena import train_arm, train_teachers
+from workers.w2s.arena import Arm, train_arm, train_teachers
 from workers.w2s.data import DataError, load_dataset
 from workers.w2s.spec import Dataset, Progress, Report, Split
 from workers.warm import open_arena
 
 TEST_SPLITS = (Split.DEV, Split.HOLDOUT)
+STUDENT_ARMS: tuple[Arm, ...] = ("ceiling", "vanilla", "control")
 
 
 def prepare_next(*, worker: str, slug: str) -> bool:
@@ -64,13 +65,13 @@ def _measure_baselines(claim: PreparationClaim, report: Report) -> None:
     labels = training_labels(benchmark)
     seeds = {
         arm: baseline_seeds(arm, benchmark.slug, benchmark.teachers if arm == "teacher" else benchmark.default_seeds)
-        for arm in ("teacher", "ceiling", "vanilla", "control")
+        for arm in ("teacher", *STUDENT_ARMS)
     }
     report(Progress("training weak teachers", 0, 4))
     teachers = train_teachers(arena, labels["teacher_train"], seeds["teacher"], report)
-    predictions = {"weak": _test_probs(teachers.probs)}
+    predictions: dict[str, dict[str, NDArray[np.float32]]] = {"weak": _test_probs(teachers.probs)}
     truth = labels["student_train"]
-    for done, arm in enumerate(("ceiling", "vanilla", "control"), start=1):
+    for done, arm in enumerate(STUDENT_ARMS, start=1):
         report(Progress(f"training {arm}", done, 4))
         taught_by = None if arm == "ceiling" else teachers
         predictions[arm] = _test_probs(train_arm(arena, truth, seeds[arm], arm, taught_by, report))

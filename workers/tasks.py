@@ -48,7 +48,7 @@ def extract(slug: str) -> None:
 @shared_task(name="workers.score_upload")
 def score_upload(upload_id: int) -> None:
     """An uploaded vector waits."""
-    from experiments.services.upload_scores import score_upload as score
+    from experiments.services.scored_uploads import score_upload as score
 
     score(upload_id)
 
