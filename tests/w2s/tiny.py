@@ -10,7 +10,23 @@ from tokenizers.pre_tokenizers import Split
 
 from workers.w2s.spec import ModelSpec
 
-WORDS = ["Question", "Answer", ":", "\n", "?", "is", "the", "of", "True", "False", "red", "green", "blue", "hot", "cold"]
+WORDS = [
+    "Question",
+    "Answer",
+    ":",
+    "\n",
+    "?",
+    "is",
+    "the",
+    "of",
+    "True",
+    "False",
+    "red",
+    "green",
+    "blue",
+    "hot",
+    "cold",
+]
 SHADES = [f"w{i}" for i in range(40)]
 
 
