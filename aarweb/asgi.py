@@ -1,20 +1,14 @@
-"""HTTP and WebSocket, behind one origin check."""
+"""HTTP and WebSocket, the latter behind one check of who connects and from where."""
 
 import os
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aarweb.settings")
 http = get_asgi_application()  # sets Django up, so it comes before anything that imports models
 
+from agents.websocket import TokenOrSession  # noqa: E402
 from experiments.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-    }
-)
+application = ProtocolTypeRouter({"http": http, "websocket": TokenOrSession(URLRouter(websocket_urlpatterns))})

@@ -2,11 +2,11 @@
 
 import json
 import logging
-from functools import cache
 from typing import Any
 
 import redis
-from django.conf import settings
+
+from experiments.live import client
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ KEEP_SECONDS = 60  # for whoever asks a little later, such as a repeated call wi
 def send(name: str, answer: dict[str, Any]) -> None:
     """Leaves an answer under `name`, for all who wait for it. A Redis that is down is logged, not raised."""
     try:
-        with _client().pipeline(transaction=False) as pipe:
+        with client().pipeline(transaction=False) as pipe:
             pipe.delete(_key(name))
             pipe.rpush(_key(name), json.dumps(answer))
             pipe.expire(_key(name), KEEP_SECONDS)
@@ -31,7 +31,7 @@ def wait(name: str, seconds: int) -> dict[str, Any] | None:
     Blocks the thread. Moving the element onto its own list leaves it there, so several can wait for one answer.
     """
     try:
-        found = _client().blmove(_key(name), _key(name), seconds, "LEFT", "RIGHT")
+        found = client().blmove(_key(name), _key(name), seconds, "LEFT", "RIGHT")
     except redis.RedisError as error:
         logger.warning("waiting for the answer %s: %s", name, error)
         return None
@@ -40,9 +40,3 @@ def wait(name: str, seconds: int) -> dict[str, Any] | None:
 
 def _key(name: str) -> str:
     return f"aarweb:answer:{name}"
-
-
-@cache
-def _client() -> redis.Redis:
-    """One pool of connections per process; safe between threads."""
-    return redis.Redis.from_url(settings.REDIS_URL, health_check_interval=30)

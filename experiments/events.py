@@ -1,9 +1,11 @@
 """The gap-free log: `record` numbers an event inside the caller's transaction."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
+from experiments import live
 from experiments.models import Event
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def record(
             [campaign],
         )
         (number,) = cursor.fetchone()
+    transaction.on_commit(partial(live.wake, campaign), robust=True)
     return Event.objects.create(
         campaign=campaign, number=number, kind=kind, subject=subject, actor=actor, payload=payload or {}
     )

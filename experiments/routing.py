@@ -1,5 +1,9 @@
 """Which consumer answers which WebSocket path."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from experiments.consumers import CampaignStream
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/campaigns/<str:campaign>/", CampaignStream.as_asgi()),
+]

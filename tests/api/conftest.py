@@ -74,7 +74,8 @@ def sealed_benchmark(roles, labels, monkeypatch) -> Benchmark:
     scoring.become_scorer()
     sealed = scoring.store_labels("geography", {"dev": labels, "holdout": labels})
     benchmark = make_benchmark(
-        provenance={"data": "d" * 64, "labels": sealed}, sizes={"student_train": 3, "dev": DEV_ITEMS, "holdout": DEV_ITEMS}
+        provenance={"data": "d" * 64, "labels": sealed},
+        sizes={"student_train": 3, "dev": DEV_ITEMS, "holdout": DEV_ITEMS},
     )
     make_teacher(benchmark)
     return benchmark

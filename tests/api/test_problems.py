@@ -109,7 +109,11 @@ def test_the_wrong_method_says_which_are_right(agent):
 
 
 def test_another_media_type_is_refused(agent):
-    problem(agent.post("experiments/", "a=1", content_type="application/x-www-form-urlencoded"), 415, "unsupported-media-type")
+    problem(
+        agent.post("experiments/", "a=1", content_type="application/x-www-form-urlencoded"),
+        415,
+        "unsupported-media-type",
+    )
 
 
 def test_an_unservable_format_is_refused(agent):
