@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from celery.worker import state as celery_state
 from django.conf import settings
 from django.db import DatabaseError, connection
 
@@ -66,7 +67,8 @@ class Heartbeat:
 
 
 class Reporter:
-    """A `Report` for the science: passes progress on at most every `seconds`, and stops it when the lease is lost.
+    """A `Report` for the science: passes progress on at most every `seconds`; stops it when the lease is lost, or when
+    the worker is told to end (the solo pool would otherwise finish the training first).
 
     write: is given the progress; a database that is away is no reason to stop.
     """
@@ -77,7 +79,8 @@ class Reporter:
         self._stage = ""
 
     def __call__(self, progress: Progress) -> None:
-        """Raises: LeaseLost."""
+        """Raises: LeaseLost, WorkerShutdown."""
+        celery_state.maybe_shutdown()
         self._heartbeat.check()
         now = time.monotonic()
         if now < self._next:

@@ -4,10 +4,14 @@
 
 import logging
 import platform
+import signal
 import threading
 from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
 from typing import Any
 
+from celery.exceptions import WorkerShutdown
+from celery.platforms import EX_OK
 from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -26,6 +30,8 @@ _stopping = threading.Event()
 @worker_ready.connect
 def started(sender: Any, **_: object) -> None:
     """Announce this process; a gpu worker first loads what every training needs."""
+    if sender.pool.__class__.__module__ == "celery.concurrency.solo":
+        signal.signal(signal.SIGTERM, _end_at_once)
     set_worker_name(sender.hostname)
     queues = sorted(sender.app.amqp.queues.consume_from)
     device = ""
@@ -41,6 +47,11 @@ def started(sender: Any, **_: object) -> None:
     announce(name=worker_name(), queues=queues, device=device, versions=_versions())
     threading.Thread(target=_say_that_we_live, name="presence", daemon=True).start()
     dispatch.reap()  # whatever an earlier process left behind is looked after now
+
+
+def _end_at_once(_number: int, _frame: FrameType | None) -> None:
+    """The solo pool trains in the main thread and would end its training first; this unwinds it, giving leases back."""
+    raise WorkerShutdown(EX_OK)
 
 
 @worker_shutdown.connect

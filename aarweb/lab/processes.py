@@ -119,18 +119,23 @@ class Group:
         self._tell(f"remove {running.process.pid}")
         return running
 
-    def stop(self, names: Iterable[str], *, seconds: float, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Asks programs to end, waits, and kills those that have not ended in time or when `hurry` says so."""
+    def stop(self, names: Iterable[str], *, seconds: float, hurry: Callable[[], bool] = lambda: False) -> list[str]:
+        """Asks programs to end, waits, and kills those that have not ended in time or when `hurry` says so.
+
+        Returns: the names of those that had to be killed.
+        """
         stopping = [self.running[name] for name in names if name in self.running]
         for running in stopping:
             running.signal_group(running.program.stop_signal)
         deadline = time.monotonic() + seconds
         while any(not running.ended for running in stopping) and time.monotonic() < deadline and not hurry():
             time.sleep(0.05)
+        late = [running.program.name for running in stopping if not running.ended]
         for running in stopping:
             running.signal_group(signal.SIGKILL)
             running.process.wait()
             self.forget(running.program.name)
+        return late
 
     def close(self) -> None:
         """Ends whatever is left, at once, and the watchdog."""

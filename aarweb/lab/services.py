@@ -63,10 +63,14 @@ class Services:
 
         return step
 
-    def stop(self, group: Group, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Stops the embedded services: PostgreSQL by its fast shutdown, which loses nothing."""
-        group.stop([service.program().name for service in self.embedded], seconds=15.0, hurry=hurry)
+    def stop(self, group: Group, hurry: Callable[[], bool] = lambda: False) -> list[str]:
+        """Stops the embedded services: PostgreSQL by its fast shutdown, which loses nothing.
+
+        Returns: the names of those that had to be killed.
+        """
+        killed = group.stop([service.program().name for service in self.embedded], seconds=15.0, hurry=hurry)
         self.paths.addresses.unlink(missing_ok=True)
+        return killed
 
 
 def masked(url: str) -> str:

@@ -218,11 +218,13 @@ class Supervisor:
             self.console.say("Stopping; Ctrl-C again kills at once.")
         embedded = {service.program().name for service in services.embedded} if services else set()
         others = [name for name in self._group.running if name not in embedded]
-        self._group.stop(others, seconds=STOP_SECONDS, hurry=self._hurry)
+        killed = self._group.stop(others, seconds=STOP_SECONDS, hurry=self._hurry)
         if services is not None:
-            services.stop(self._group, hurry=self._hurry)
+            killed += services.stop(self._group, hurry=self._hurry)
         self._group.close()
         if self._signals:
+            if killed:
+                self.console.say(f"Killed, because they did not end in time: {', '.join(killed)}.")
             self.console.say("Stopped.")
 
     def _hurry(self) -> bool:
