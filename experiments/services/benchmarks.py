@@ -118,7 +118,8 @@ def request_next_builtin() -> str | None:
 
 def _request(row: Benchmark, *, actor: "User | None") -> None:
     """From the beginning, even after a failure: what was extracted is cached by content. An import keeps its digest."""
-    kept = {} if row.builtin else {"dataset": row.provenance["dataset"]}
+    checked = row.provenance.get("dataset")
+    kept = {} if row.builtin or checked is None else {"dataset": checked}
     fresh: dict[str, Any] = {"attempt": 0, "lease_owner": "", "lease_until": None, "error": "", "stage": ""}
     move_benchmark(
         row, BenchmarkState.PREPARING, actor=actor, progress_done=0, progress_total=0, provenance=kept, **fresh
