@@ -5,8 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from experiments.charts import prepare
 from experiments.permissions import can_submit
 from experiments.selectors.activity import latest_events
+from experiments.selectors.benchmark_choice import charted_benchmark
 from experiments.selectors.benchmark_page import benchmark_cards
-from experiments.selectors.dashboard import at_work, charted_benchmark, state_counts
+from experiments.selectors.dashboard import at_work, state_counts
 from experiments.selectors.workers_page import health
 from experiments.views.access import page, show
 

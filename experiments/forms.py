@@ -34,7 +34,7 @@ class ExperimentFilters(forms.Form):
     order = forms.ChoiceField(required=False, label="Sort by")
 
     def __init__(self, *args: Any, user: "Actor", **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="filter_%s", **kwargs)
+        super().__init__(*args, **{**kwargs, "auto_id": "filter_%s"})
         # "class" is a word of Python's, so it cannot be an attribute
         self.fields["class"] = forms.ChoiceField(
             required=False, choices=[("", "Any"), *MethodClass.choices], label="Class"
@@ -68,11 +68,13 @@ class NewExperiment(forms.Form):
     )
 
     def __init__(self, *args: Any, method: Method, benchmarks: Sequence[BenchmarkChoice], **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="new_%s", **kwargs)
+        super().__init__(*args, **{**kwargs, "auto_id": "new_%s"})
         self.method = method
         self.fields["benchmark"].choices = [(each.slug, each.title) for each in benchmarks]  # type: ignore[attr-defined]
         usual = " or ".join(str(seeds) for seeds in sorted({each.default_seeds for each in benchmarks}))
         self.fields["seeds"].help_text = f"How many runs, 1 to {MOST_SEEDS}; empty: the benchmark's default ({usual})"
+        for field in self.fields.values():
+            field.widget.attrs["data-keep"] = ""  # what was typed stays when another method is chosen
         definitions = method.options_schema.get("$defs", {})
         for name, schema in _properties(method).items():
             self.fields[_OPTION + name] = option_field(name, schema, definitions)

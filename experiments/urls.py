@@ -22,5 +22,6 @@ urlpatterns = [
     path("methods/<slug:name>/", workshop.method_detail, name="method"),
     path("workers/", workshop.worker_list, name="workers"),
     path("charts/<slug:name>/", charts.chart, name="chart"),
+    path("charts/<slug:name>/table/", charts.chart_table, name="chart_table"),
     path("charts/<slug:name>.csv", charts.chart_csv, name="chart_csv"),
 ]

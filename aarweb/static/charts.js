@@ -3,13 +3,14 @@
 (() => {
   "use strict";
 
+  const NARROW_PX = 480;
   const config = { responsive: true, displayModeBar: false, showTips: false };
   const tags = new WeakMap(); // chart -> ETag of what it shows
   const figures = new WeakMap();
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  const theme = (layout) => {
+  const theme = (layout, width) => {
     const axis = { gridcolor: colour("--line"), linecolor: colour("--line-strong"), zerolinecolor: colour("--line-strong"), tickcolor: colour("--line-strong"), automargin: true };
     const themed = {
       ...layout,
@@ -23,6 +24,10 @@
     };
     for (const key of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name)).concat("xaxis", "yaxis")) {
       themed[key] = { ...axis, ...layout[key] };
+    }
+    if (themed.yaxis.ticktext && width < NARROW_PX) {
+      // names would take most of a phone's width; the whole name is in the hover text and in the table
+      themed.yaxis.ticktext = themed.yaxis.ticktext.map((text) => (text.length > 16 ? `${text.slice(0, 15)}…` : text));
     }
     themed.shapes = (layout.shapes || []).map((shape) => ({ ...shape, line: { color: colour("--line-strong"), ...shape.line } }));
     themed.annotations = (layout.annotations || []).map((note) => ({ ...note, font: { size: 11, color: colour("--quiet"), ...note.font } }));
@@ -43,7 +48,8 @@
     const figure = figures.get(chart);
     const title = { ...figure.layout, title: undefined };
     if (chart.dataset.drawn !== "yes") chart.replaceChildren();
-    await Plotly.react(chart, figure.data, theme(title), config);
+    chart.classList.toggle("sized", Boolean(figure.layout.height));
+    await Plotly.react(chart, figure.data, theme(title, chart.clientWidth), config);
     chart.dataset.drawn = "yes";
   };
 

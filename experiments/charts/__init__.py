@@ -25,6 +25,7 @@ class PreparedChart:
     summary: str
     url: str
     csv_url: str
+    table_url: str
     headings: list[str]
     rows: list[list[Cell]]
     total: int
@@ -41,6 +42,7 @@ def prepare(name: str, user: "Actor", params: Mapping[str, Any]) -> PreparedChar
         summary=chart.summary,
         url=reverse("chart", args=[name]) + query,
         csv_url=reverse("chart_csv", args=[name]) + query,
+        table_url=reverse("chart_table", args=[name]) + query,
         headings=chart.headings(),
         rows=chart.cells(rows[:TABLE_ROWS]),
         total=len(rows),

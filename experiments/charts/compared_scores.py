@@ -21,7 +21,7 @@ class ComparedScores(Chart[ScoreRow]):
     title = "PGR of the chosen experiments"
     summary = (
         "Mean PGR with its 95% interval. Overlapping intervals do not mean equal: "
-        "the paired differences below are sharper, where two experiments share a benchmark."
+        "where two experiments share a benchmark, their paired difference is sharper."
     )
     row = ScoreRow
     empty = "None of the chosen experiments has a score yet."

@@ -39,10 +39,12 @@ class PgrOverTime(Chart[StepRow]):
         lines = [
             Level(0, "weak teacher (0)"),
             Level(1, "ceiling (1)"),
-            Level(HUMAN_BASELINE, "human baseline 0.23 (published, external)", "dash"),
+            Level(HUMAN_BASELINE, f"human {HUMAN_BASELINE:.2f} (external)", "dash"),
         ]
         lines += [
-            Level(row.pgr, f"{row.submitter} {row.pgr:.2f}", "dashdot") for row in rows if row.finished_at is None
+            Level(row.pgr, f"{row.submitter.removesuffix(' baseline')} {row.pgr:.2f}", "dashdot")
+            for row in rows
+            if row.finished_at is None
         ]
         data = []
         for index, name in enumerate(names):

@@ -30,6 +30,7 @@ class TrainingCurves(Chart[CurveRow]):
     def draw(self, rows: Sequence[CurveRow]) -> Figure:
         """Seeds share the colour of their curve; the mean is over the seeds that have a value there."""
         data = []
+        units = dict.fromkeys(row.x_label for row in rows)
         for index, name in enumerate(dict.fromkeys(row.curve for row in rows)):
             look = style(index)
             own = [row for row in rows if row.curve == name]
@@ -52,7 +53,11 @@ class TrainingCurves(Chart[CurveRow]):
             data.append(_mean(name, own, len(seeds), look.colour, look.dash))
         return {
             "data": data,
-            "layout": {"xaxis": {"title": {"text": "step"}}, "yaxis": {"zeroline": False}, "showlegend": True},
+            "layout": {
+                "xaxis": {"title": {"text": " / ".join(units)}},
+                "yaxis": {"zeroline": False},
+                "showlegend": True,
+            },
         }
 
 
@@ -64,7 +69,7 @@ def _mean(name: str, rows: Sequence[CurveRow], seeds: int, colour: str, dash: st
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": f"{name} (mean of {seeds} seed{'' if seeds == 1 else 's'})",
+        "name": f"{name}, {seeds} seed{'' if seeds == 1 else 's'}",
         "x": xs,
         "y": [sum(at[x]) / len(at[x]) for x in xs],
         "line": {"color": colour, "dash": dash, "width": 2.5},

@@ -9,22 +9,32 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Prefetch
 from django.utils import timezone
 
-from experiments.lifecycle import BenchmarkState, ExperimentState
+from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, Standing
 from experiments.models import Baseline, Benchmark, Evaluation, Experiment, Item, LeakMeter, ReferenceResult
 from experiments.permissions import can_see_holdout
 from experiments.selectors.experiment_table import ExperimentRow, as_rows
 from experiments.selectors.figures import benchmark_or_404
-from experiments.selectors.leaderboard_page import RANKED, reference_rows
+from experiments.selectors.leaderboard_page import reference_rows
 from experiments.selectors.scores import Score, dev_score
 from metrics import MEASURABLE_GAP_OVER_SE
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
+SPLITS = ("teacher_train", "student_train", "dev", "holdout")
 SHOWN_SPLITS = ("teacher_train", "student_train", "dev")  # holdout inputs are shown to nobody
 EXAMPLES_PER_SPLIT = 2
 BEST_SHOWN = 10
 LEAK_CONFIDENCE = 0.95
+# What can be used first, then what will be; arms from the least to the most a student can know.
+_BY_STATE: list[str] = [
+    BenchmarkState.READY,
+    BenchmarkState.PREPARING,
+    BenchmarkState.FAILED,
+    BenchmarkState.REGISTERED,
+    BenchmarkState.REFERENCE,
+]
+_BY_ARM: list[str] = [Baseline.Arm.WEAK, Baseline.Arm.CONTROL, Baseline.Arm.VANILLA, Baseline.Arm.CEILING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class BenchmarkPage:
     """What the page of one benchmark shows."""
 
     benchmark: Benchmark
+    sizes: list[tuple[str, int]]
     baselines: list[Baseline]
     gaps: list[Gap]
     measurable_at: float
@@ -83,30 +94,38 @@ class BenchmarkPage:
 
 
 def benchmark_cards(user: "Actor") -> list[BenchmarkCard]:
-    """Every benchmark with its gap on dev, its number of experiments and the best of them."""
-    benchmarks = (
-        Benchmark.objects.visible_to(user)
-        .annotate(experiment_count=Count("experiments"))
-        .prefetch_related(Prefetch("baselines", Baseline.objects.filter(split="dev").defer("accuracies", "provenance")))
-    )
+    """Every benchmark with its gap on dev, its number of experiments and the best of them; ready ones first."""
+    dev = Baseline.objects.filter(split="dev").defer("accuracies", "provenance")
+    benchmarks = Benchmark.objects.visible_to(user).prefetch_related(Prefetch("baselines", dev))
+    counted = Experiment.objects.visible_to(user).values_list("benchmark").annotate(Count("id")).order_by()
+    counts = dict(counted)
     best = _best_counted()
-    return [_card(each, best.get(each.pk)) for each in benchmarks]
+    cards = [_card(each, best.get(each.pk), counts.get(each.pk, 0)) for each in benchmarks]
+    return sorted(cards, key=lambda card: (_BY_STATE.index(card.benchmark.state), card.benchmark.slug))
 
 
 def benchmark_page_of(user: "Actor", slug: str) -> BenchmarkPage:
     """Raises: Http404."""
     benchmark = benchmark_or_404(user, slug)
     holdout = can_see_holdout(user)
-    lines = [line for line in benchmark.baselines.order_by("split", "arm") if holdout or line.split != "holdout"]
+    lines = [line for line in benchmark.baselines.all() if holdout or line.split != "holdout"]
+    lines.sort(key=lambda line: (line.split, _BY_ARM.index(line.arm)))
     gaps = [gap for split in ("dev", "holdout") if (gap := _gap(lines, split))]
     best = (
         Experiment.objects.visible_to(user)
-        .filter(benchmark=benchmark, standing__in=RANKED, state=ExperimentState.SCORED, dev_pgr__isnull=False)
+        .filter(
+            benchmark=benchmark,
+            standing=Standing.COUNTED,
+            state=ExperimentState.SCORED,
+            method_class=MethodClass.WEAK_TO_STRONG,
+            dev_pgr__isnull=False,
+        )
         .select_related("method", "submitter", "benchmark")
         .order_by("-dev_pgr")[:BEST_SHOWN]
     )
     return BenchmarkPage(
         benchmark=benchmark,
+        sizes=[(split, benchmark.sizes[split]) for split in SPLITS if split in benchmark.sizes],
         baselines=lines,
         gaps=gaps,
         measurable_at=MEASURABLE_GAP_OVER_SE,
@@ -135,11 +154,11 @@ def bias_bound(bits: float, items: int, confidence: float = LEAK_CONFIDENCE) -> 
     return math.sqrt((bits * math.log(2) + math.log(1 / (1 - confidence))) / (2 * items))
 
 
-def _card(benchmark: Benchmark, best: Experiment | None) -> BenchmarkCard:
+def _card(benchmark: Benchmark, best: Experiment | None, experiments: int) -> BenchmarkCard:
     return BenchmarkCard(
         benchmark=benchmark,
         gap=_gap(benchmark.baselines.all(), "dev"),
-        experiments=benchmark.experiment_count,
+        experiments=experiments,
         best=best,
         best_score=dev_score(best) if best else None,
         seconds_left=seconds_left(benchmark),
@@ -180,8 +199,11 @@ def _examples(benchmark: Benchmark) -> list[Item]:
 
 
 def _best_counted() -> dict[int, Experiment]:
+    """The best weak-to-strong experiment of each benchmark: what ignores the teacher is no answer to its question."""
     best = (
-        Experiment.objects.filter(standing__in=RANKED, dev_pgr__isnull=False)
+        Experiment.objects.filter(
+            standing=Standing.COUNTED, method_class=MethodClass.WEAK_TO_STRONG, dev_pgr__isnull=False
+        )
         .order_by("benchmark_id", "-dev_pgr", "id")
         .distinct("benchmark_id")
         .only("id", "title", "dev_pgr", "dev_score", "benchmark_id", "method_class")

@@ -1,6 +1,7 @@
 """Experiments side by side: options, scores, and differences over shared runs."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,7 @@ def compare_page_of(user: "Actor", ids: "Sequence[int]") -> ComparePage:
 
 
 def _facts(chosen: list[Experiment]) -> list[CompareLine]:
-    readers = {
+    readers: dict[str, Callable[[Experiment], Any]] = {
         "Benchmark": lambda each: each.benchmark.slug,
         "Method": lambda each: each.method.name,
         "Submitter": lambda each: each.submitter.get_username(),

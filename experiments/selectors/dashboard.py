@@ -1,5 +1,6 @@
 """The home page: how far the lab has come, and what it is doing now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def at_work(user: "Actor", counts: dict[str, int]) -> AtWork:
     runs = Run.objects.filter(experiment__in=running).values(
         "experiment_id", "state", "progress_stage", "progress_done", "progress_total"
     )
-    by_experiment: dict[int, list[dict[str, object]]] = {each.pk: [] for each in running}
+    by_experiment: dict[int, list[Mapping[str, object]]] = {each.pk: [] for each in running}
     for run in runs if running else ():
         by_experiment[run["experiment_id"]].append(run)
     preparing = Benchmark.objects.visible_to(user).filter(state=BenchmarkState.PREPARING)
@@ -74,17 +75,7 @@ def at_work(user: "Actor", counts: dict[str, int]) -> AtWork:
     )
 
 
-def charted_benchmark(user: "Actor", asked: str) -> Benchmark | None:
-    """The benchmark whose progress is drawn: the one asked for, else the ready one with the latest experiment."""
-    ready = Benchmark.objects.visible_to(user).filter(state=BenchmarkState.READY)
-    if asked:
-        return ready.filter(slug=asked).first()
-    latest = Experiment.objects.filter(benchmark__in=ready, state=ExperimentState.SCORED).order_by("-id")
-    found = latest.select_related("benchmark").only("benchmark").first()
-    return found.benchmark if found else ready.first()
-
-
-def _job(experiment: Experiment, runs: list[dict[str, object]]) -> Job:
+def _job(experiment: Experiment, runs: list[Mapping[str, object]]) -> Job:
     now = next((run for run in runs if run["state"] == RunState.RUNNING), None)
     return Job(
         experiment=experiment,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import Http404
 
-from experiments.lifecycle import RUN_TERMINAL, RunState
+from experiments.lifecycle import RUN_TERMINAL
 from experiments.looks import MOVING
 from experiments.models import Baseline, Experiment, Run
 from experiments.permissions import can_see_holdout
@@ -42,6 +42,14 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedError:
+    """Seeds that failed for the same reason."""
+
+    error: str
+    seeds: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentPage:
     """What the page of one experiment shows."""
 
@@ -49,7 +57,7 @@ class ExperimentPage:
     options: list[OptionLine]
     runs: list[RunLine]
     runs_done: int
-    failures: list[Run]
+    errors: list[SharedError]
     moving: bool
     dev: Score | None
     holdout: Score | None
@@ -59,6 +67,11 @@ class ExperimentPage:
     reruns: list[Experiment]
 
     @property
+    def has_logs(self) -> bool:
+        """Whether any run wrote one."""
+        return any(line.log_tail for line in self.runs)
+
+    @property
     def key(self) -> str:
         """The id as the live stream writes it."""
         return str(self.experiment.pk)
@@ -66,7 +79,7 @@ class ExperimentPage:
 
 def experiment_or_404(user: "Actor", experiment_id: int) -> Experiment:
     """A missing experiment and a hidden one both answer 404."""
-    found = (
+    found: Experiment | None = (
         Experiment.objects.visible_to(user)
         .select_related("benchmark", "method", "submitter", "rerun_of")
         .filter(pk=experiment_id)
@@ -87,7 +100,7 @@ def experiment_page_of(user: "Actor", experiment_id: int) -> ExperimentPage:
         options=option_lines(experiment),
         runs=[_run_line(run, holdout) for run in runs],
         runs_done=sum(run.state in RUN_TERMINAL for run in runs),
-        failures=[run for run in runs if run.state == RunState.FAILED],
+        errors=_shared_errors(runs),
         moving=experiment.state in MOVING,
         dev=dev_score(experiment),
         holdout=holdout_score(experiment) if holdout else None,
@@ -141,6 +154,14 @@ def export_of(user: "Actor", experiment_id: int) -> dict[str, Any]:
 def _baseline(line: Baseline) -> dict[str, Any]:
     names = ("arm", "split", "mean", "se", "se_seeds", "n_items", "accuracies")
     return {name: getattr(line, name) for name in names}
+
+
+def _shared_errors(runs: list[Run]) -> list[SharedError]:
+    seeds: dict[str, list[int]] = {}
+    for run in runs:
+        if run.error:
+            seeds.setdefault(run.error, []).append(run.seed_index)
+    return [SharedError(error, own) for error, own in seeds.items()]
 
 
 def _run_line(run: Run, holdout: bool) -> RunLine:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, F, Max, Q, QuerySet, Window
 from django.db.models.functions import TruncHour
@@ -82,6 +82,7 @@ class CurveRow:
     experiment: int
     seed_index: int
     curve: str
+    x_label: str
     x: float
     y: float
 
@@ -201,7 +202,7 @@ def curve_rows(user: "Actor", experiment_id: int) -> list[CurveRow]:
     experiment = experiment_or_404(user, experiment_id)
     runs = experiment.runs.exclude(curves=[]).only("seed_index", "curves").order_by("seed_index")
     return [
-        CurveRow(experiment_id, run.seed_index, curve["name"], float(x), float(y))
+        CurveRow(experiment_id, run.seed_index, curve["name"], curve.get("x_label", "step"), float(x), float(y))
         for run in runs
         for curve in run.curves
         for x, y in zip(curve["x"], curve["y"], strict=True)
@@ -222,7 +223,7 @@ def hour_rows(hours: int = THROUGHPUT_HOURS) -> list[HourRow]:
         )
         .order_by("hour")
     )
-    counts = {row["hour"]: row for row in ended}
+    counts: dict[datetime, dict[str, Any]] = {row["hour"]: dict(row) for row in ended}
     if not counts:
         return []
     empty = {"scored": 0, "failed": 0, "cancelled": 0}

@@ -15,7 +15,7 @@ from experiments.selectors.scores import Score, dev_score, holdout_score, vanill
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 RANKED = [Standing.COUNTED, Standing.POLICY_GRAY]
 _HEAVY = ("hypothesis", "provenance", "error", "search", "method_digest", "options")
 
@@ -93,15 +93,18 @@ def _ranked(experiments: list[Experiment], above: int, holdout: bool) -> list[Bo
 
 
 def _row(experiment: Experiment, rank: int | None, holdout: bool) -> BoardRow:
-    both = holdout and experiment.dev_pgr is not None and experiment.holdout_pgr is not None
     return BoardRow(
         rank=rank,
         experiment=experiment,
         dev=dev_score(experiment),
         holdout=holdout_score(experiment) if holdout else None,
-        gap=experiment.dev_pgr - experiment.holdout_pgr if both else None,
+        gap=_gap(experiment.dev_pgr, experiment.holdout_pgr) if holdout else None,
         vanilla=vanilla_difference(experiment.dev_score),
     )
+
+
+def _gap(dev: float | None, holdout: float | None) -> float | None:
+    return None if dev is None or holdout is None else dev - holdout
 
 
 CLASSES = [

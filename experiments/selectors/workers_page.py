@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 QUEUES = ("gpu", "evaluation", "default", "agents")
 BROKER_TIMEOUT_SECONDS = 0.2  # a page must not wait for a broker that is down
 RECENT_FAILURES = 20
+FAILED_RUNS_READ = 200
 MOST_LEASES = 50
 SILENT_LEASES = 3  # a worker that said nothing for so many leases is taken for dead
 
@@ -45,6 +46,14 @@ class Worker:
 
     seen: WorkerSeen
     alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Runs of one experiment that failed for the same reason; `run` is the latest of them."""
+
+    run: Run
+    seeds: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +123,9 @@ def leases() -> list[Lease]:
     return [*(_benchmark_lease(each, now) for each in prepared), *(_run_lease(each, now) for each in runs)]
 
 
-def recent_failures() -> list[Run]:
-    """The latest runs that failed, with their reason."""
-    return list(
+def recent_failures() -> list[Failure]:
+    """The latest runs that failed, with their reason; seeds of one experiment that share it together."""
+    failed = (
         Run.objects.filter(state=RunState.FAILED, finished_at__isnull=False)
         .select_related("experiment__method", "experiment__benchmark")
         .only(
@@ -129,8 +138,12 @@ def recent_failures() -> list[Run]:
             "experiment__method__name",
             "experiment__benchmark__slug",
         )
-        .order_by("-finished_at")[:RECENT_FAILURES]
+        .order_by("-finished_at")[:FAILED_RUNS_READ]
     )
+    alike: dict[tuple[int, str], Failure] = {}
+    for run in failed:
+        alike.setdefault((run.experiment_id, run.error), Failure(run, [])).seeds.append(run.seed_index)
+    return [Failure(each.run, sorted(each.seeds)) for each in alike.values()][:RECENT_FAILURES]
 
 
 def alive_since() -> datetime:

@@ -72,19 +72,36 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def fixed(value: float | str | None, digits: int = 3) -> str:
     """A number with that many decimals; a dash for none, also for a name that the template does not know."""
-    return "–" if value is None or isinstance(value, str) else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if value is None or isinstance(value, str) else _with_minus(f"{value:.{digits}f}")
 
 
 @register.filter
 def signed(value: float | None, digits: int = 2) -> str:
     """A difference with its sign."""
-    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    return "–" if value is None else _with_minus(f"{value:+.{digits}f}")
+
+
+def _with_minus(text: str) -> str:
+    """A true minus sign, and none before what rounds to zero."""
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
 
 
 @register.filter
 def short_hash(value: str) -> str:
     """The first twelve characters of a digest."""
     return value[:12]
+
+
+@register.filter
+def seed_ranges(seeds: list[int]) -> str:
+    """Ascending numbers, neighbours joined: 0–4, 7."""
+    spans: list[list[int]] = []
+    for seed in seeds:
+        if spans and seed == spans[-1][1] + 1:
+            spans[-1][1] = seed
+        else:
+            spans.append([seed, seed])
+    return ", ".join(f"{low}" if low == high else f"{low}–{high}" for low, high in spans)
 
 
 @register.filter

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -13,6 +13,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from experiments.permissions import can_view_lab
 from experiments.selectors.activity import last_event_number
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 Rest = ParamSpec("Rest")
 View = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
@@ -40,6 +43,11 @@ def show(request: HttpRequest, template: str, context: dict[str, Any], *, fragme
     return render(request, template, {"live_after": last_event_number(), **context})
 
 
+def person(request: HttpRequest) -> "User":
+    """Who asks; behind `page`, `action` and `form_page` somebody does."""
+    return cast("User", request.user)
+
+
 def is_fragment(request: HttpRequest) -> bool:
     """Whether htmx asked for a part of the page, not a browser for the whole of it."""
     return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
@@ -61,4 +69,4 @@ def _for_people(view: View[Rest]) -> View[Rest]:
             response["Cache-Control"] = "no-store" if is_fragment(request) else "private, no-cache"
         return response
 
-    return guarded
+    return cast("View[Rest]", guarded)

@@ -11,7 +11,7 @@ from experiments.selectors.experiment_page import experiment_or_404
 from experiments.selectors.figures import benchmark_or_404
 from experiments.services.benchmarks import request_preparation
 from experiments.services.experiments import cancel_experiment, rerun_experiment
-from experiments.views.access import action
+from experiments.views.access import action, person
 
 
 @action
@@ -19,7 +19,7 @@ def experiment_cancel(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """Stops what has not ended; a second click, or one that came too late, changes nothing and says so."""
     experiment_or_404(request.user, experiment_id)
     try:
-        cancel_experiment(user=request.user, experiment_id=experiment_id)
+        cancel_experiment(user=person(request), experiment_id=experiment_id)
         messages.success(request, "Cancelled. What was scored before stays.")
     except LabError as error:
         _say(request, error)
@@ -33,7 +33,7 @@ def experiment_rerun(request: HttpRequest, experiment_id: int) -> HttpResponse:
     if not can_rerun(request.user):
         raise PermissionDenied
     try:
-        rerun = rerun_experiment(user=request.user, experiment_id=experiment_id)
+        rerun = rerun_experiment(user=person(request), experiment_id=experiment_id)
     except LabError as error:
         _say(request, error)
         return redirect("experiment", experiment_id)
@@ -48,7 +48,7 @@ def benchmark_prepare(request: HttpRequest, slug: str) -> HttpResponse:
     if not can_manage_benchmarks(request.user):
         raise PermissionDenied
     try:
-        request_preparation(user=request.user, slug=slug)
+        request_preparation(user=person(request), slug=slug)
         messages.success(request, "A worker will take it up; its progress shows here.")
     except LabError as error:
         _say(request, error)

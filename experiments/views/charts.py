@@ -4,10 +4,11 @@ import json
 from hashlib import sha256
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
 from django.utils.cache import get_conditional_response
 
-from experiments.charts import CHARTS
+from experiments.charts import CHARTS, prepare
 from experiments.charts._chart import Chart
 from experiments.views.access import page
 from experiments.views.exports import csv_answer
@@ -26,7 +27,15 @@ def chart(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @page
-def chart_csv(request: HttpRequest, name: str) -> HttpResponse:
+def chart_table(request: HttpRequest, name: str) -> HttpResponse:
+    """The rows beside the figure, for live updates."""
+    _chart_or_404(name)
+    prepared = prepare(name, request.user, request.GET.dict())
+    return render(request, "components/chart_table.html", {"chart": prepared})
+
+
+@page
+def chart_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     """The rows behind the figure, unrounded."""
     drawn = _chart_or_404(name)
     return csv_answer(f"{name}.csv", drawn.csv_rows(drawn.rows(request.user, request.GET.dict())))

@@ -1,6 +1,6 @@
 """Pages of experiments: the table, one of them, several side by side, exports."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 
 from experiments.charts import prepare
 from experiments.charts._ids import read_ids
@@ -11,8 +11,10 @@ from experiments.selectors.compare_page import compare_page_of
 from experiments.selectors.experiment_page import experiment_or_404, experiment_page_of, export_of
 from experiments.selectors.experiment_table import as_rows, experiment_page, export_rows
 from experiments.selectors.people import submitters
-from experiments.views.access import page, show
+from experiments.views.access import is_fragment, page, show
 from experiments.views.exports import csv_answer
+
+_PARTS = {name: f"experiments/_experiment_{name}.html" for name in ("score", "runs", "actions")}
 
 
 @page
@@ -42,7 +44,7 @@ def experiment_row(request: HttpRequest, experiment_id: int) -> HttpResponse:
 
 
 @page
-def experiment_csv(request: HttpRequest) -> HttpResponse:
+def experiment_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The filtered table, all pages of it, as CSV."""
     filters = ExperimentFilters(request.GET, user=request.user).chosen()
     return csv_answer("experiments.csv", export_rows(request.user, filters))
@@ -50,17 +52,19 @@ def experiment_csv(request: HttpRequest) -> HttpResponse:
 
 @page
 def experiment_detail(request: HttpRequest, experiment_id: int) -> HttpResponse:
-    """One experiment; htmx asks for what moves."""
+    """One experiment; htmx asks for one of the parts that move."""
     shown = experiment_page_of(request.user, experiment_id)
     context = {"shown": shown, "experiment": shown.experiment}
     context |= {"can_cancel": can_cancel(request.user, shown.experiment), "can_rerun": can_rerun(request.user)}
-    if not request.htmx:
+    context["can_submit"] = can_submit(request.user)
+    fragment = _PARTS.get(request.GET.get("part", ""), _PARTS["score"])
+    if not is_fragment(request):
         context |= {
             "seed_chart": prepare("seed-spread", request.user, {"ids": experiment_id}),
             "curve_chart": prepare("training-curves", request.user, {"experiment": experiment_id}),
             "events": events_of(f"experiment:{experiment_id}"),
         }
-    return show(request, "experiments/experiment_detail.html", context, fragment="experiments/_experiment_live.html")
+    return show(request, "experiments/experiment_detail.html", context, fragment=fragment)
 
 
 @page

@@ -15,7 +15,7 @@ from experiments.models import Experiment, Method
 from experiments.permissions import can_submit
 from experiments.selectors.new_experiment import benchmarks_for, chosen_method, copied_values, submittable_methods
 from experiments.services.experiments import submit_experiment
-from experiments.views.access import form_page, is_fragment, show
+from experiments.views.access import form_page, is_fragment, person, show
 
 
 @require_http_methods(["GET", "POST"])
@@ -55,7 +55,7 @@ def _submit(request: HttpRequest, form: NewExperiment) -> Experiment | None:
     given = form.cleaned_data
     try:
         return submit_experiment(
-            user=request.user,
+            user=person(request),
             benchmark=given["benchmark"],
             method=form.method.name,
             options=form.options(),

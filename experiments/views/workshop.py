@@ -6,14 +6,14 @@ from experiments.charts import prepare
 from experiments.permissions import can_submit
 from experiments.selectors.method_page import method_list, method_page_of
 from experiments.selectors.workers_page import health, leases, recent_failures, workers
-from experiments.views.access import page, show
+from experiments.views.access import is_fragment, page, show
 
 
 @page
 def worker_list(request: HttpRequest) -> HttpResponse:
     """Queues, leases, workers, failures; htmx asks for the tables."""
     context = {"health": health(), "leases": leases(), "workers": workers(), "failures": recent_failures()}
-    if not request.htmx:
+    if not is_fragment(request):
         context["throughput_chart"] = prepare("throughput", request.user, {})
     return show(request, "experiments/workers.html", context, fragment="experiments/_workers_live.html")
 
