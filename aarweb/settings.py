@@ -85,7 +85,7 @@ TEMPLATES = [
 _DATABASE_URL = env.text("DATABASE_URL", "postgres://aarweb@127.0.0.1:5432/aarweb")
 try:
     DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(_DATABASE_URL))}
-except dj_database_url.ParseError as error:
+except ValueError as error:  # also what urllib says of a wrong host or port
     raise env.BadSetting("DATABASE_URL: expected postgres://USER:PASSWORD@HOST:PORT/NAME") from error
 if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
     raise env.BadSetting("DATABASE_URL: the lab needs PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/NAME")

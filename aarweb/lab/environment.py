@@ -39,6 +39,8 @@ def adopt(*, starting: bool) -> None:
             _fill(_assignments(paths.addresses))
     except LabError as error:
         raise SystemExit(f"error: {error}") from None
+    except PermissionError as error:
+        raise SystemExit(f"error: {error.filename} belongs to somebody else: choose another DATA_DIR=...") from None
 
 
 def _fill(values: dict[str, str]) -> None:

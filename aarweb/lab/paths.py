@@ -71,9 +71,9 @@ class Paths:
 
 def private_folder(folder: Path) -> None:
     """Makes a folder and its missing parents with mode 0700; folders that exist are left as they are."""
-    missing = [folder, *folder.parents]
-    missing = missing[: next(i for i, path in enumerate(missing) if path.exists())]
     try:
+        missing = [folder, *folder.parents]
+        missing = missing[: next(i for i, path in enumerate(missing) if path.exists())]
         for path in reversed(missing):
             path.mkdir(mode=0o700, exist_ok=True)
         if not folder.is_dir():
