@@ -5,7 +5,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 _VIEW = {"view_lab"}
-_RUN = {"submit_experiment", "cancel_experiment", "upload_predictions", "rerun_experiment", "see_holdout", "write_forum"}
+_RUN = {"submit_experiment", "cancel_experiment", "upload_predictions", "rerun_experiment", "run_campaign", "see_holdout", "write_forum"}
 _REVIEW = {"review", "cancel_any_experiment", "see_exact_uploads", "curate_forum"}
 
 ROLES: dict[str, set[str]] = {
@@ -26,6 +26,7 @@ PERMISSIONS: dict[str, str] = {
     "upload_predictions": "Have uploaded predictions scored",
     "see_holdout": "See scores on the holdout split",
     "see_exact_uploads": "See exact scores of uploaded predictions",
+    "run_campaign": "Make and run campaigns",
     "review": "Judge flags and approvals",
     "write_forum": "Post findings, comment and vote",
     "curate_forum": "Hide and pin findings",

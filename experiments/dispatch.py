@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
-GPU, EVALUATION, DEFAULT = "gpu", "evaluation", "default"
+GPU, EVALUATION, DEFAULT, AGENTS = "gpu", "evaluation", "default", "agents"
 
 
 def train(experiment_id: int) -> None:
@@ -40,6 +40,11 @@ def extract(slug: str) -> None:
 def score_upload(upload_id: int) -> None:
     """An uploaded prediction vector waits to be scored."""
     _send("workers.score_upload", EVALUATION, upload_id)
+
+
+def ended(experiment_id: int) -> None:
+    """A campaign's experiment has ended: an agent may wait for it. By name, because nothing here knows of agents."""
+    _send("agents.experiment_ended", AGENTS, experiment_id)
 
 
 def reap() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError
 
+from experiments.heartbeat import Heartbeat
 from experiments.services.leases import LeaseLost
 from experiments.services.preparation import (
     PreparationClaim,
@@ -13,7 +14,7 @@ from experiments.services.preparation import (
     renew_preparation,
     report_preparation,
 )
-from workers.lease import Heartbeat, Reporter
+from workers.lease import Reporter
 from workers.w2s.spec import Progress, Report
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError
 
+from experiments.heartbeat import Heartbeat
 from experiments.services.leases import LeaseLost
 from experiments.services.runs import (
     Claim,
@@ -21,7 +22,7 @@ from experiments.services.runs import (
 )
 from registry import UnknownName
 from workers.catalogue import code_digest, device
-from workers.lease import Heartbeat, Reporter
+from workers.lease import Reporter
 from workers.w2s.arena import MethodFailed, MethodResult, run_method
 from workers.w2s.methods import NotOffered, OptionError
 from workers.w2s.spec import Progress, Split

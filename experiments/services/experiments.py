@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Max
 
-from experiments import dispatch, events
+from experiments import dispatch
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, NotReady, Refused
 from experiments.lifecycle import (
     EXPERIMENT_TERMINAL,
@@ -21,7 +21,7 @@ from experiments.models import Benchmark, Experiment, Method, Run
 from experiments.options import complete_options, digest_of
 from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.seeds import MOST_SEEDS, draw_seeds
-from experiments.services.states import move_experiment, move_runs
+from experiments.services.states import move_experiment, move_runs, tell
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -43,10 +43,12 @@ def submit_experiment(
     hypothesis: str = "",
     seeds: int | None = None,
     priority: int = 0,
+    campaign: int = 0,
 ) -> Experiment:
     """Freeze a method with its options on a benchmark, draw the seeds, and queue one run for each.
 
     benchmark: slug. method: name. seeds: how many; None for the benchmark's default. title: empty for a plain one.
+    campaign: the number of the log it is told in beside the lab's own.
     Raises: Forbidden; InvalidInput with a pointer; NotReady; Refused.
     """
     if not can_submit(user):
@@ -67,6 +69,7 @@ def submit_experiment(
         seeds=_checked_seeds(place.default_seeds if seeds is None else seeds),
         priority=_checked_priority(priority),
         replicate=0,
+        campaign=campaign,
     )
 
 
@@ -102,6 +105,7 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
         priority=original.priority,
         replicate=max(latest or 0, original.replicate) + 1,
         rerun_of=original,
+        campaign=original.campaign,
     )
 
 
@@ -147,7 +151,7 @@ def _create(*, user: "User", benchmark: Benchmark, method: Method, **fields: Any
     drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
     Run.objects.bulk_create(Run(experiment=experiment, seed_index=i, seed=seed) for i, seed in enumerate(drawn))
     payload = {"experiment": experiment.pk, "benchmark": benchmark.slug, "state": experiment.state}
-    events.record("experiment.submitted", f"experiment:{experiment.pk}", actor=user, payload=payload)
+    tell(experiment, "experiment.submitted", actor=user, payload=payload)
     dispatch.train(experiment.pk)
     return experiment
 

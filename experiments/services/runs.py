@@ -65,7 +65,9 @@ def claim_runs(*, worker: str, experiment_id: int | None = None) -> Claim | None
     Rows that another worker is claiming are passed over. Returns: None where nothing waits.
     """
     waiting = Run.objects.filter(experiment=OuterRef("pk"), state=RunState.QUEUED)
-    found = Experiment.objects.filter(Exists(waiting), state__in=[ExperimentState.QUEUED, ExperimentState.RUNNING])
+    found = Experiment.objects.filter(
+        Exists(waiting), state__in=[ExperimentState.QUEUED, ExperimentState.RUNNING], held=False
+    )
     if experiment_id is not None:
         found = found.filter(pk=experiment_id)
     locked = found.select_for_update(skip_locked=True, no_key=True, of=("self",))

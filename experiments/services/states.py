@@ -43,7 +43,9 @@ def move_experiment(
         raise IllegalTransition(f"experiment {experiment.pk} cannot become {to}")
     experiment.state = to
     payload = {"experiment": experiment.pk, "benchmark": experiment.benchmark.slug, "state": to, **(told or {})}
-    events.record(f"experiment.{to}", f"experiment:{experiment.pk}", actor=actor, payload=payload)
+    tell(experiment, f"experiment.{to}", actor=actor, payload=payload)
+    if to in EXPERIMENT_TERMINAL and experiment.campaign:
+        dispatch.ended(experiment.pk)
 
 
 def move_runs(experiment: Experiment, runs: Sequence[Run], to: str, **fields: Any) -> None:
@@ -62,7 +64,13 @@ def move_runs(experiment: Experiment, runs: Sequence[Run], to: str, **fields: An
     if moved != len(runs):
         raise IllegalTransition(f"{len(runs) - moved} of {len(runs)} runs of {experiment} cannot become {to}")
     payload = {"experiment": experiment.pk, "state": to, "seeds": sorted(run.seed_index for run in runs)}
-    events.record("run.state", f"experiment:{experiment.pk}", payload=payload)
+    tell(experiment, "run.state", payload=payload)
+
+
+def tell(experiment: Experiment, kind: str, *, payload: dict[str, Any], actor: "User | None" = None) -> None:
+    """An event about an experiment: in the lab's log, which everybody's pages follow, and in its campaign's."""
+    for campaign in sorted({events.LAB, experiment.campaign}):
+        events.record(kind, f"experiment:{experiment.pk}", actor=actor, payload=payload, campaign=campaign)
 
 
 def move_benchmark(benchmark: Benchmark, to: str, *, actor: "User | None" = None, **fields: Any) -> None:

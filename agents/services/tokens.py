@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,15 +24,18 @@ def create_token(
     """A token for the account `name`, which is created with that role if it does not exist.
 
     Returns: the row and the token itself, which is shown once and never stored.
-    Raises: InvalidInput for an unknown role or scope, or an account that has another role.
+    Raises: InvalidInput for an unknown role or scope, a name that no account may have, or one that has another role.
     """
     group = Group.objects.filter(name=role).first()
     if group is None:
         known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True))
-        raise InvalidInput(f"unknown role {role!r}; allowed: {known}", pointer="#/role")
+        allowed = known or "none yet: `manage.py prepare` makes them"
+        raise InvalidInput(f"unknown role {role!r}; allowed: {allowed}", pointer="#/role")
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
         raise InvalidInput(f"unknown scope {unknown[0]!r}; allowed: {', '.join(SCOPES)}", pointer="#/scopes")
+    if not scopes:
+        raise InvalidInput(f"a token needs a scope; allowed: {', '.join(SCOPES)}", pointer="#/scopes")
     user = _account(name, group)
     token = f"aar_{secrets.token_urlsafe(32)}"
     row = Token.objects.create(
@@ -46,6 +50,10 @@ def revoke_token(*, token_id: int) -> None:
 
 
 def _account(name: str, group: Group) -> User:
+    try:
+        get_user_model()._meta.get_field("username").clean(name, None)
+    except ValidationError as error:
+        raise InvalidInput(f"the name {name[:40]!r}: {' '.join(error.messages)}", pointer="#/name") from None
     user, created = get_user_model().objects.get_or_create(username=name)
     if created:
         user.set_unusable_password()

@@ -1,0 +1,69 @@
+"""What is new for an agent since its last step: its experiments that ended, and what others found."""
+
+from dataclasses import dataclass
+
+from agents.models import Agent
+from experiments.models import Event, Experiment
+from experiments.selectors.scores import dev_score
+from forum.models import Finding
+
+MOST_EXPERIMENTS = 20
+MOST_FINDINGS = 8
+LONGEST_EXCERPT = 400
+_ENDED = ["experiment.scored", "experiment.failed", "experiment.cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """text: for the agent, empty if nothing is new. seen_event, seen_finding: up to where it now knows."""
+
+    text: str
+    seen_event: int
+    seen_finding: int
+
+
+def observe(agent: Agent) -> Observation:
+    """News since `agent.seen_event` and `agent.seen_finding`, bounded; what is left out is counted."""
+    ended = Event.objects.filter(campaign=agent.campaign_id, number__gt=agent.seen_event, kind__in=_ENDED)
+    numbers = dict(ended.order_by("number").values_list("payload__experiment", "number"))
+    own = Experiment.objects.filter(pk__in=numbers, submitter=agent.user_id).select_related("benchmark", "method")
+    findings = (
+        Finding.objects.visible_to(agent.user)
+        .filter(campaign=agent.campaign_id, pk__gt=agent.seen_finding)
+        .exclude(author=agent.user_id)
+        .select_related("author")
+        .order_by("-pk")
+    )
+    shown, more = list(findings[:MOST_FINDINGS]), findings.count()
+    parts = []
+    if own:
+        lines = [experiment_line(each) for each in own.order_by("pk")[:MOST_EXPERIMENTS]]
+        parts.append("Your experiments that have ended:\n" + "\n".join(lines))
+    if shown:
+        lines = [_finding_line(each) for each in reversed(shown)]
+        left_out = f"\n({more - len(shown)} older ones are left out; search the forum.)" if more > len(shown) else ""
+        parts.append("New findings of others:\n" + "\n".join(lines) + left_out)
+    return Observation(
+        text="\n\n".join(parts),
+        seen_event=max(numbers.values(), default=agent.seen_event),
+        seen_finding=max((each.pk for each in shown), default=agent.seen_finding),
+    )
+
+
+def experiment_line(experiment: Experiment) -> str:
+    """One experiment as agents read it: dev figures only."""
+    score = dev_score(experiment)
+    head = f"- #{experiment.pk} {experiment.title} ({experiment.method.name} on {experiment.benchmark.slug})"
+    if score is None or score.value is None:
+        why = f": {experiment.error}" if experiment.error else ""
+        return f"{head}: {experiment.state}{why}"
+    interval = (
+        f"[{score.low:.2f}, {score.high:.2f}]" if score.low is not None and score.high is not None else "unbounded"
+    )
+    return f"{head}: dev PGR {score.value:.3f} {interval}, {score.n_seeds} seeds, n = {score.n_items}"
+
+
+def _finding_line(finding: Finding) -> str:
+    body = " ".join(finding.body.split())
+    excerpt = body if len(body) <= LONGEST_EXCERPT else f"{body[:LONGEST_EXCERPT]}…"
+    return f"- finding {finding.pk} ({finding.kind}) by {finding.author.get_username()}: {finding.title}. {excerpt}"

@@ -1,0 +1,89 @@
+"""What agents can do, one tool a file: typed arguments, a sentence for the model, and a call into the services."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from registry import Registry
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from agents.models import Agent
+
+
+class Arguments(BaseModel):
+    """Arguments of a tool: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BadArguments(ValueError):
+    """Arguments that a tool does not take; the message names each field and what is allowed, for the model to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolActor:
+    """Who acts, and the strings attached.
+
+    key: unique to this action, for services that create once. cancelled: asked by long tools, several times a second;
+    true when a reviewer wants it to end now. stream: shows output live, in pieces.
+    """
+
+    agent: "Agent"
+    user: "User"
+    key: str
+    cancelled: Callable[[], bool]
+    stream: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool came to.
+
+    text: for the model. wait_for: experiment ids to sleep until. wait_seconds: at most so long, or just so long.
+    finished: the agent is done with its research.
+    """
+
+    text: str
+    is_error: bool = False
+    wait_for: tuple[int, ...] = ()
+    wait_seconds: int = 0
+    finished: bool = False
+
+
+class Tool(ABC):
+    """One tool. Adding one is adding a file to this folder.
+
+    name: as the model calls it. summary: what it is told. Arguments: a pydantic model whose fields are described.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    Arguments: ClassVar[type[Arguments]]
+
+    @abstractmethod
+    def run(self, actor: ToolActor, arguments: Any) -> ToolResult:
+        """Do it as the agent's user, through the services. Raises: what services raise; the loop tells the model."""
+
+
+TOOLS: Registry[type[Tool]] = Registry("tool", __name__)
+
+
+def parse(tool: type[Tool], given: Mapping[str, Any]) -> Arguments:
+    """Typed arguments. Raises: BadArguments."""
+    try:
+        return tool.Arguments.model_validate(dict(given))
+    except ValidationError as error:
+        problems = dict.fromkeys(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+        known = ", ".join(tool.Arguments.model_fields) or "none"
+        raise BadArguments(f"{tool.name}: {'; '.join(problems)} (arguments: {known})") from error
+
+
+def schema(tool: type[Tool]) -> dict[str, Any]:
+    """The JSON schema of a tool's arguments, as the Messages API wants it."""
+    described = tool.Arguments.model_json_schema()
+    return {key: value for key, value in described.items() if key not in ("title", "description")}

@@ -1,0 +1,30 @@
+"""Holds what paused submitters have queued: control that comes down as data."""
+
+from collections.abc import Iterable
+
+from django.db import models, transaction
+
+from experiments import dispatch
+from experiments.lifecycle import EXPERIMENT_TERMINAL
+from experiments.models import Experiment
+
+
+@transaction.atomic
+def hold(submitters: Iterable[int]) -> int:
+    """Queued runs of these accounts wait from now on; those being trained go on. Returns: how many experiments."""
+    return _unfinished(submitters).filter(held=False).update(held=True)
+
+
+@transaction.atomic
+def release(submitters: Iterable[int]) -> int:
+    """Let them be trained again. Returns: how many experiments."""
+    waiting = list(_unfinished(submitters).filter(held=True).values_list("pk", flat=True))
+    Experiment.objects.filter(pk__in=waiting).update(held=False)
+    for experiment_id in waiting:
+        dispatch.train(experiment_id)
+    return len(waiting)
+
+
+def _unfinished(submitters: Iterable[int]) -> "models.QuerySet[Experiment]":
+    found: models.QuerySet[Experiment] = Experiment.objects.filter(submitter__in=list(submitters))
+    return found.exclude(state__in=EXPERIMENT_TERMINAL)
