@@ -9,7 +9,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from tests.w2s.recording import make_inputs, rows
-from workers.w2s.heads import L2_GRID, Basis, NotConverged, ProbeStudent, question_folds, solve
+from workers.w2s.heads import L2_GRID, PATIENCE, Basis, NotConverged, ProbeStudent, question_folds, solve
 from workers.w2s.objectives import CROSS_ENTROPY, LogConfidence
 from workers.w2s.problem import Floats
 
@@ -73,10 +73,10 @@ def test_the_penalty_is_the_one_with_the_least_held_out_loss_on_the_labels_learn
     student = ProbeStudent(inputs)
     chosen = student.fit(y, w)(inputs)
     (curve,) = student.diary.curves
-    assert curve.x == L2_GRID
+    assert curve.x == L2_GRID[: len(curve.x)]
     fold = question_folds(inputs.groups, 5)
     for row in range(len(y)):
-        best = L2_GRID[int(np.argmin(curve.y[row]))]
+        best = L2_GRID[int(np.nanargmin(curve.y[row]))]
         np.testing.assert_allclose(chosen[row], student.fit(y, w, l2=best)(inputs)[row], atol=1e-4)
     held = np.zeros(80)
     for k in range(5):  # the first seed at the first penalty, by hand
@@ -84,6 +84,21 @@ def test_the_penalty_is_the_one_with_the_least_held_out_loss_on_the_labels_learn
         held[fold == k] = probs[fold == k]
     loss = -np.log(np.where(y[0] > 0, held, 1 - held))
     assert curve.y[0][0] == pytest.approx((w[0] * loss).sum() / w[0].sum(), abs=2e-3)
+
+
+def test_a_seed_leaves_the_grid_two_penalties_after_its_best() -> None:
+    x, y, w = problem()
+    y[0] = np.random.default_rng(1).random(80) < 0.5  # nothing to learn: the strongest penalty is best, or nearly
+    student = ProbeStudent(make_inputs(x))
+    student.fit(y, w)
+    (curve,) = student.diary.curves
+    tried = [int(np.isfinite(line).sum()) for line in curve.y]
+    for line, many in zip(curve.y, tried, strict=True):
+        assert np.isfinite(line[:many]).all(), "a seed that has left does not come back"
+        best = int(np.nanargmin(line))
+        assert many == min(best + 1 + PATIENCE, len(L2_GRID))
+    assert tried[0] < min(tried[1:])
+    assert len(curve.x) == max(tried)
 
 
 def test_cross_fitted_probabilities_come_from_students_that_never_saw_the_question() -> None:

@@ -5,7 +5,8 @@ number. The features are rotated once into their own principal axes, where the c
 s²/4 + l2, is diagonal: with it as preconditioner, conjugate gradients need 5 to 20 iterations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,12 +20,16 @@ from workers.w2s.problem import Curve, Diary, Floats, Inputs, Ints, Penalty, Pre
 
 # Penalties that cross-validation chooses from, strong to weak because each warm-starts the next; for the mean
 # loss and features of unit RMS. Half-decade steps: coarser ones move PGR by more than the choice of method.
-L2_GRID = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+L2_GRID = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+PATIENCE = 2  # weaker penalties that may disappoint a seed before it is taken to be past its best
 FOLDS = 5
 STEPS = 100  # of an objective that moves its own target: the contraction is about .85 a step, so 1e-7 remains
 TOLERANCE = 3e-6  # preconditioned gradient norm, per item: probabilities are then right to 1e-4
 CV_TOLERANCE = 1e-4  # enough to rank penalties: probabilities to about 1e-3
 MAX_ITERATIONS = 300
+# Multiplications of one product that are worth a thread. Small products wait for each other's threads longer than they
+# compute; on two busy cores twenty seeds took 2 s on one thread and 10 to 40 s on two.
+_PER_THREAD = 1 << 28
 _TINY = torch.finfo(torch.float32).tiny  # a column that stands exactly still divides by this instead of 0
 
 
@@ -126,20 +131,32 @@ class ProbeStudent:
         cross-entropy on the same targets: a student graded on its own targets would grade itself.
         """
         y, w = check_problem(targets, weights)
-        penalty = self._penalty(y, w, l2)
-        if objective.convex:
-            point, _ = solve(self._basis, y, w, penalty, tolerance=TOLERANCE)
-        else:
-            point = follow(self._basis, y, w, penalty, objective)
-        coefficients = self._basis.axes @ point  # (d, S)
+        with self._threads(y.shape[1]):
+            penalty = self._penalty(y, w, l2)
+            if objective.convex:
+                point, _ = solve(self._basis, y, w, penalty, tolerance=TOLERANCE)
+            else:
+                point = follow(self._basis, y, w, penalty, objective)
+            coefficients = self._basis.axes @ point  # (d, S)
         return lambda inputs: torch.sigmoid(self._columns(inputs) @ coefficients).T.contiguous().numpy()
 
     def cross_fit(self, targets: Floats, weights: Floats, *, l2: Penalty = "cv", folds: int = FOLDS) -> Floats:
         """Out-of-fold probabilities; see `Student.cross_fit`."""
         y, w = check_problem(targets, weights)
         grid = L2_GRID if l2 == "cv" else (l2,)
-        path = self._cross_validate(y, w, grid, folds)
+        with self._threads(y.shape[1] * folds):
+            path = self._cross_validate(y, w, grid, folds)
         return torch.sigmoid(path.logits).T.contiguous().numpy()
+
+    @contextmanager
+    def _threads(self, columns: int) -> Iterator[None]:
+        """As many of torch's threads as products with so many columns are worth; restored afterwards."""
+        allowed = torch.get_num_threads()
+        torch.set_num_threads(max(1, min(allowed, self._features.numel() * columns // _PER_THREAD)))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(allowed)
 
     @cached_property
     def _basis(self) -> Basis:
@@ -155,40 +172,59 @@ class ProbeStudent:
         path = self._cross_validate(targets, weights, L2_GRID, FOLDS)
         self.diary.curves.append(
             Curve(
-                "held-out log loss on the labels learnt from", "l2", L2_GRID, tuple(map(tuple, path.losses.T.tolist()))
+                "held-out log loss on the labels learnt from",
+                "l2",
+                L2_GRID[: len(path.losses)],
+                tuple(map(tuple, path.losses.T.tolist())),
             )
         )
         return path.l2
 
     def _cross_validate(self, targets: Tensor, weights: Tensor, grid: tuple[float, ...], folds: int) -> "_Path":
-        """Per seed, the penalty whose held-out log loss against the targets is least, and those predictions."""
+        """Per seed, the penalty whose held-out log loss against the targets is least, and those predictions.
+
+        The grid is walked from strong to weak, and a seed leaves it when it is past its best: the weakest penalties
+        take most of the time and nearly never win.
+        """
         fold = torch.from_numpy(question_folds(self._groups, folds))
         seeds = targets.shape[1]
         trained = torch.stack([fold != k for k in range(folds)], dim=1).float()  # (N, folds)
-        y = targets.repeat_interleave(folds, dim=1)  # (N, seeds * folds)
-        w = weights.repeat_interleave(folds, dim=1) * trained.repeat(1, seeds)
-        if not bool((w.sum(0) > 0).all()):
+        if not bool(((weights.T @ trained) > 0).all()):
             raise ValueError("cross-validation needs items of positive weight in two folds for every seed")
-        best = torch.full((seeds,), torch.inf)
+        best, since = torch.full((seeds,), torch.inf), torch.zeros(seeds)  # since: penalties tried after the best one
         l2, logits = torch.zeros(seeds), torch.zeros_like(targets)
-        losses, start = [], None
+        losses: list[Tensor] = []
+        walking, start = torch.arange(seeds), torch.zeros(len(self._basis.spectrum), seeds, folds)
         for value in grid:
-            start, scores = solve(
-                self._basis, y, w, torch.full((y.shape[1],), value), start=start, tolerance=CV_TOLERANCE
+            y, w = targets[:, walking], weights[:, walking]
+            point, scores = solve(
+                self._basis,
+                y.repeat_interleave(folds, dim=1),  # (N, walking * folds)
+                (w[:, :, None] * trained[:, None, :]).flatten(1),
+                torch.full((len(walking) * folds,), value),
+                start=start.flatten(1),
+                tolerance=CV_TOLERANCE,
             )
-            held = torch.gather(scores.view(-1, seeds, folds), 2, fold[:, None, None].expand(-1, seeds, 1))[..., 0]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(held, targets, reduction="none")
-            mean = (weights * loss).sum(0) / weights.sum(0)  # (seeds,)
-            better = mean < best
-            best, l2 = torch.where(better, mean, best), torch.where(better, value, l2)
-            logits = torch.where(better, held, logits)
-            losses.append(mean)
+            held = torch.gather(
+                scores.view(len(fold), -1, folds), 2, fold[:, None, None].expand(-1, len(walking), 1)
+            ).squeeze(2)
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(held, y, reduction="none")
+            mean = (w * loss).sum(0) / w.sum(0)  # (walking,)
+            losses.append(torch.full((seeds,), torch.nan).index_copy(0, walking, mean))
+            better = mean < best[walking]
+            won = walking[better]
+            best[won], l2[won], logits[:, won] = mean[better], value, held[:, better]
+            since[walking] = torch.where(better, 0.0, since[walking] + 1)
+            keep = since[walking] < PATIENCE
+            if not bool(keep.any()):
+                break
+            walking, start = walking[keep], point.view(len(point), -1, folds)[:, keep]
         return _Path(l2, logits, torch.stack(losses))
 
 
 @dataclass(frozen=True, eq=False)
 class _Path:
-    """l2: (S,) chosen. logits: (N, S) out of fold, at the chosen l2. losses: (grid, S)."""
+    """l2: (S,) chosen. logits: (N, S) out of fold, there. losses: (penalties tried, S), NaN where a seed had left."""
 
     l2: Tensor
     logits: Tensor

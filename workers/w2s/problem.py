@@ -53,7 +53,7 @@ Predictor = Callable[[Inputs], Floats]
 class Curve:
     """Something measured along training, for a chart: one line per seed.
 
-    x: (P,). y: one (P,) line per seed. x_label: unit of x, such as "step" or "l2".
+    x: (P,). y: one (P,) line per seed, NaN where nothing was measured. x_label: unit of x, such as "step" or "l2".
     """
 
     name: str
