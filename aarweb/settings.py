@@ -6,7 +6,6 @@ from typing import Any
 
 import dj_database_url
 from celery.schedules import schedule
-from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 from aarweb import env
@@ -131,10 +130,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
         "options": {"queue": "default", "expires": REAPER_SECONDS * 4},
     },
+    "reap-agents": {
+        "task": "agents.reap",
+        "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
+        "options": {"queue": "default", "expires": REAPER_SECONDS * 4},
+    },
 }
 # A worker renews its lease every third of this; the reaper puts back what nobody renewed.
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, least=3, most=3600)
 RUN_ATTEMPTS = env.integer("RUN_ATTEMPTS", 3, least=1, most=20)
+
+SUBMISSION_GUARD = "agents.guard.AgentGuard"  # what an agent submits is held and paid for; see experiments/guard.py
 
 STORAGES = {
     "default": {
@@ -262,7 +268,7 @@ LOGGING = {
 }
 
 if not SECRET_KEY and not DEBUG:
-    raise ImproperlyConfigured(
+    raise env.BadSetting(
         "SECRET_KEY is not set: give SECRET_KEY or SECRET_KEY_FILE, or start the lab with `make run`"
     )
 SECRET_KEY = SECRET_KEY or "only-for-debug"
