@@ -11,8 +11,9 @@ from rest_framework.views import APIView
 
 from experiments.api.access import caller, respond
 from experiments.api.experiments import IDEMPOTENCY
-from experiments.api.reading import idempotency_key, page, read_body, read_query
+from experiments.api.reading import BadQuery, idempotency_key, link, page, read_body, read_query
 from experiments.errors import InvalidInput
+from experiments.selectors.keyset import BadCursor
 from experiments.serializers.fields import PageQuery, page_of
 from experiments.services.idempotency import once
 from forum import serializers as shapes
@@ -39,13 +40,15 @@ class Findings(APIView):
         """Search: words, phrases, exclusion; filters; `after` gives the news since an id or a moment."""
         query = read_query(shapes.FindingQuery, request)
         _known_author(query.get("author", ""))
-        asked = findings(request.user, query, shapes.ORDERS.get(query.get("ordering", ""), ""))
-        shape = shapes.Finding if asked.query is None else shapes.FoundFinding
-
-        def show(rows: list[Any]) -> list[Any]:
-            return list(shape(shown_findings(request.user, rows, query=asked.query), many=True).data)
-
-        return page(request, asked.rows, query, show, order=asked.order)
+        order = shapes.ORDERS.get(query.get("ordering", ""), "")
+        try:
+            found = findings(request.user, query, order=order, cursor=query.get("cursor", ""), size=query["page_size"])
+        except BadCursor:
+            raise BadQuery({"cursor": ["no page of this list; take `next` or `previous` from an answer"]}) from None
+        shown = shown_findings(request.user, found.rows, query=found.query)
+        shape = shapes.Finding if found.query is None else shapes.FoundFinding
+        links = {"next": link(request, cursor=found.following), "previous": link(request, cursor=found.preceding)}
+        return Response({"results": shape(shown, many=True, context={"ranks": found.ranks}).data, **links})
 
     @extend_schema(
         operation_id="findings_post",

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 from experiments.permissions import can_view_lab
 from experiments.views.access import page
 from forum.forms import FindingFilters
-from forum.selectors.findings import NEW, findings
+from forum.selectors.findings import findings
+from forum.selectors.paging import NEW
 from forum.selectors.shown import ShownFinding, shown_findings
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class FindingFeed(Feed):
 
     def items(self, request: HttpRequest) -> list[ShownFinding]:
         """Newest first."""
-        rows = list(findings(request.user, FindingFilters(request.GET).chosen(), NEW).rows.order_by("-pk")[:LENGTH])
+        rows = findings(request.user, FindingFilters(request.GET).chosen(), order=NEW, size=LENGTH).rows
         base = request.build_absolute_uri("/").rstrip("/")
         return shown_findings(request.user, rows, base=base)
 

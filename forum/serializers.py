@@ -10,6 +10,7 @@ from rest_framework import serializers
 from experiments.serializers.fields import Choice, Input, PageQuery
 from forum.models import MOST_BODY, MOST_COMMENT, MOST_REASON, MOST_TITLE, Kind
 from forum.selectors.search import MOST_SEARCH
+from forum.selectors.shown import ShownFinding
 from forum.services.posting import MOST_EXPERIMENTS, MOST_PARENTS
 
 ORDERS = {
@@ -129,9 +130,14 @@ class Finding(serializers.Serializer[Any]):
 class FoundFinding(Finding):
     """One line of a list that was searched."""
 
-    rank = serializers.FloatField(source="finding.rank", required=False, help_text="If ordered by it")
+    rank = serializers.SerializerMethodField(help_text="Null unless the best match comes first")
     title_html = serializers.CharField(required=False, help_text="Where it matched, in <mark>")
     snippet_html = serializers.CharField(source="excerpt", required=False, help_text="Where it matched, in <mark>")
+
+    def get_rank(self, shown: ShownFinding) -> float | None:
+        """From what the search has found."""
+        ranks: dict[int, float] = self.context["ranks"]
+        return ranks.get(shown.finding.pk)
 
 
 class Comment(serializers.Serializer[Any]):

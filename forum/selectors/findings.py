@@ -1,4 +1,4 @@
-"""Which findings a reader asks for, and in which order."""
+"""Which findings a reader asks for, in which order, a page at a time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,46 +6,50 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from forum.models import Finding, FindingExperiment, FindingParent, Pin
-from forum.selectors.search import ranked, search_query
+from forum.selectors.paging import BEST, NEW, OLD, TOP, page_of_ids
+from forum.selectors.search import search_query
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
-NEW, OLD, TOP, BEST = "-id", "id", "-score", "-rank"
 ORDERS = {NEW: "Newest", TOP: "Top voted", OLD: "Oldest"}
 SEARCH_ORDERS = {BEST: "Best match", **ORDERS}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The rows, ready for keyset paging by `order`; `query` is set where text was searched."""
+class Found:
+    """One page. query: set where text was searched; ranks: of each row where the best match comes first."""
 
-    rows: QuerySet[Any]
-    order: str
+    rows: list[Finding]
+    following: str | None
+    preceding: str | None
     query: SearchQuery | None
+    ranks: Mapping[int, float]
 
 
-def findings(user: "Actor", filters: Mapping[str, Any], order: str = "") -> Asked:
-    """What the filters let through; empty or missing ones do not filter.
+def findings(user: "Actor", filters: Mapping[str, Any], *, order: str = "", cursor: str = "", size: int = 25) -> Found:
+    """One page of what the filters let through; empty or missing ones do not filter.
 
     filters: kind, author (username), experiment (id), parent (id), campaign (number), search (text),
     after (an id, or a moment), pinned (True).
     order: one of SEARCH_ORDERS; by default the best match first where text is searched, else the newest.
+    Raises: BadCursor.
     """
     found = _filtered(Finding.objects.visible_to(user), filters)
     text = filters.get("search") or ""
     query = search_query(text) if text else None
     order = order or (BEST if query else NEW)
-    if order == BEST and query is None:
+    if query is None and order == BEST:
         order = NEW
-    if query is not None:
-        found = ranked(found, query) if order == BEST else found.filter(search=query)
-    if order == TOP:
-        found = found.annotate(score=F("tally__score"))
-    return Asked(found.select_related("author", "tally").defer("search"), order, query)
+    if query is not None and order != BEST:
+        found = found.filter(search=query)
+    page = page_of_ids(found, order, cursor=cursor, size=size, query=query)
+    by_id = Finding.objects.select_related("author", "tally").defer("search").in_bulk(page.ids)
+    rows = [by_id[key] for key in page.ids]
+    return Found(rows, page.following, page.preceding, query, page.ranks)
 
 
 def _filtered(found: QuerySet[Any], filters: Mapping[str, Any]) -> QuerySet[Any]:

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef
 
-from experiments.selectors.keyset import window
 from forum.models import Finding
 from forum.selectors.findings import findings
 from forum.selectors.shown import ShownFinding, shown_findings
@@ -52,12 +51,11 @@ class ForumPage:
 
 def forum_page(user: "User", filters: Mapping[str, Any], *, cursor: str = "", size: int = PAGE_SIZE) -> ForumPage:
     """One page of what the filters let through; the pinned come first where nothing is filtered. Raises: BadCursor."""
-    asked = findings(user, filters, filters.get("order", ""))
-    found = window(asked.rows, order=asked.order, cursor=cursor, size=size)
+    found = findings(user, filters, order=filters.get("order", ""), cursor=cursor, size=size)
     plain = not cursor and not set(filters) - {"order"}
-    pinned = list(findings(user, {"pinned": True}).rows[:MOST_PINNED]) if plain else []
+    pinned = findings(user, {"pinned": True}, size=MOST_PINNED).rows if plain else []
     reader = open_reader(user=user)
-    shown = shown_findings(user, [*pinned, *found.rows], query=asked.query)
+    shown = shown_findings(user, [*pinned, *found.rows], query=found.query)
     unread = unread_of(reader, [*pinned, *found.rows])
     rows = [
         ForumRow(each, new=each.finding.pk in unread.findings, answered=each.finding.pk in unread.commented)
@@ -71,7 +69,7 @@ def forum_page(user: "User", filters: Mapping[str, Any], *, cursor: str = "", si
         previous=found.preceding and urlencode({**kept, "cursor": found.preceding}),
         first=(urlencode(kept) or "cursor=") if cursor else None,
         unread=unread_count(user, reader),
-        searched=asked.query is not None,
+        searched=found.query is not None,
     )
 
 

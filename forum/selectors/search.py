@@ -29,15 +29,15 @@ def search_query(text: str) -> SearchQuery:
     return SearchQuery(text, config=SEARCH_CONFIG, search_type="websearch")
 
 
-def ranked(findings: QuerySet[Any], query: SearchQuery) -> QuerySet[Any]:
-    """Those that match, with their `rank`; of more than MOST_RANKED the newest.
+def ranks(findings: QuerySet[Any], query: SearchQuery) -> list[tuple[float, int]]:
+    """(rank, id) of those that match; of more than MOST_RANKED only the newest.
 
     rank: cover density, a match in the title counting 2.5 times one in the body, over 1 + log(length).
     """
-    matching = findings.filter(search=query).order_by("-pk").values("pk")[:MOST_RANKED]
     rank = SearchRank(F("search"), query, weights=_WEIGHTS, normalization=Value(_BY_LENGTH), cover_density=True)
     # float8: a cursor carries the rank, and float4 would not survive the way there and back
-    return Finding.objects.filter(pk__in=matching).annotate(rank=Cast(rank, FloatField()))
+    found = findings.filter(search=query).annotate(rank=Cast(rank, FloatField()))
+    return list(found.order_by("-pk").values_list("rank", "pk")[:MOST_RANKED])
 
 
 def snippets(ids: list[int], query: SearchQuery) -> dict[int, tuple[SafeString, SafeString]]:

@@ -1,0 +1,270 @@
+"""How long the forum's search takes at 100,000 findings, and by which plan; prints both.
+
+    python bench/forum_search.py [--findings 100000] [--repeats 200] [--plan]
+
+Fills a scratch database (its own PostgreSQL in a temporary folder, or a new database on the server of DATABASE_URL) with texts whose words are
+spread like those of real language, and calls what page and API call: search, rank, one page of 25 rows with snippets, links, votes and rendered
+texts. The cache of rendered texts is filled as a forum in use has it. Every query has other words each time.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from aarweb.lab.paths import Paths  # noqa: E402
+from aarweb.lab.processes import Group  # noqa: E402
+from aarweb.lab.services import Services  # noqa: E402
+
+AUTHORS, EXPERIMENTS, WORDS = 60, 2000, 30_000
+BODY_WORDS = (40, 260)  # 0.3 to 2 kB
+TARGET_MS = 50.0
+
+
+@contextmanager
+def scratch() -> Iterator[None]:
+    """A database and a cache of our own, durable settings as a lab has them; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="aarweb-bench-"))
+    paths, group = Paths(folder / "data"), Group()
+    paths.create()
+    services = Services(paths, database_url="", redis_url="")
+    try:
+        services.start(group, lambda name, line: None)
+        os.environ |= {**services.environment, "DATA_DIR": str(paths.data), "SECRET_KEY": "bench", "SEED_SECRET": "bench"}
+        os.environ["DJANGO_SETTINGS_MODULE"] = "aarweb.settings"
+        yield
+    finally:
+        services.stop(group, hurry=lambda: True)
+        group.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Language:
+    """Words by Zipf's law: the r-th occurs in proportion to 1/(r + 3); made of syllables, so that stemming has work."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        syllables = [a + b for a in "bcdfglmnprstvk" for b in ("a", "e", "i", "o", "u", "an", "er", "il")]
+        made: dict[str, None] = {}
+        while len(made) < WORDS:
+            made["".join(self.draw.choices(syllables, k=self.draw.choice((2, 3, 3, 4))))] = None
+        self.words = list(made)
+        self._weights = list(accumulate(1 / (rank + 3) for rank in range(WORDS)))
+
+    def some(self, count: int) -> list[str]:
+        return self.draw.choices(self.words, cum_weights=self._weights, k=count)
+
+    def text(self) -> str:
+        words = self.some(self.draw.randint(*BODY_WORDS))
+        lines = [" ".join(words[at : at + 14]) for at in range(0, len(words), 14)]
+        return f"**{lines[0]}** {{{{pgr exp:{self.draw.randint(1, EXPERIMENTS)}}}}}\n\n" + ". ".join(lines[1:])
+
+
+def fill(language: Language, count: int) -> None:
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command
+    from django.db import connection
+
+    from forum.models import Finding, FindingExperiment, FindingParent, Kind, Vote
+
+    call_command("migrate", verbosity=0)
+    user = get_user_model()
+    authors = user.objects.bulk_create(user(username=f"agent-{n}", password="!") for n in range(AUTHORS))
+    experiments = _experiments(authors[0])
+    draw = language.draw
+    for start in range(0, count, 5000):
+        batch = [
+            Finding(
+                kind=draw.choice(Kind.values), title=" ".join(language.some(draw.randint(5, 11))), body=language.text(),
+                author=draw.choice(authors), experiment_count=2, parent_count=1 if start else 0,
+            )
+            for _ in range(min(5000, count - start))
+        ]  # fmt: skip
+        made = Finding.objects.bulk_create(batch)
+        FindingExperiment.objects.bulk_create(
+            FindingExperiment(finding=each, experiment_id=key) for each in made for key in draw.sample(experiments, 2)
+        )
+        if start:
+            FindingParent.objects.bulk_create(
+                FindingParent(finding=each, parent_id=draw.randint(1, start)) for each in made
+            )
+        Vote.objects.bulk_create(
+            Vote(finding=each, user=draw.choice(authors), value=draw.choice((1, 1, -1))) for each in made[::2]
+        )
+        print(f"\rfilled {start + len(batch)}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")  # autovacuum does it in a lab
+
+
+def _experiments(author: Any) -> list[int]:
+    from experiments.models import Benchmark, Experiment, Method
+
+    benchmark = Benchmark.objects.create(slug="bench", title="Bench", dataset="bench", weak_model="w", strong_model="s")
+    method = Method.objects.create(
+        name="vanilla", title="Vanilla", summary="", source="", method_class="weak_to_strong", code_digest="0" * 64
+    )
+    rows = Experiment.objects.bulk_create(
+        Experiment(
+            benchmark=benchmark, method=method, method_digest=f"{n:064x}", method_class="weak_to_strong", title=f"E {n}",
+            submitter=author, seeds=5, state="scored", dev_accuracy=0.7, dev_pgr=0.5,
+            dev_score={"low": 0.4, "high": 0.6, "bounded": True, "n_items": 500, "n_seeds": 5},
+        )
+        for n in range(EXPERIMENTS)
+    )  # fmt: skip
+    return [each.pk for each in rows]
+
+
+def questions(language: Language) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What is asked, with fresh words each time."""
+    draw, words = language.draw, language.words
+
+    def common() -> str:
+        return draw.choice(words[:30])
+
+    def usual() -> str:
+        return draw.choice(words[30:600])
+
+    def rare() -> str:
+        return draw.choice(words[3000:20_000])
+
+    return {
+        "newest, no search": dict,
+        "kind": lambda: {"kind": draw.choice(("hypothesis", "result", "insight", "error"))},
+        "author": lambda: {"author": f"agent-{draw.randrange(AUTHORS)}"},
+        "experiment": lambda: {"experiment": draw.randint(1, EXPERIMENTS)},
+        "top voted": lambda: {"order": "-score"},
+        "rare word": lambda: {"search": rare()},
+        "usual word": lambda: {"search": usual()},
+        "common word": lambda: {"search": common()},
+        "two usual words": lambda: {"search": f"{usual()} {usual()}"},
+        "two common words": lambda: {"search": f"{common()} {common()}"},
+        "common and rare": lambda: {"search": f"{common()} {rare()}"},
+        "usual or usual": lambda: {"search": f"{usual()} or {usual()}"},
+        "phrase of usual words": lambda: {"search": f'"{usual()} {usual()}"'},
+        "phrase of common words": lambda: {"search": f'"{common()} {common()}"'},
+        "common without usual": lambda: {"search": f"{common()} -{usual()}"},
+        "only without common": lambda: {"search": f"-{common()}"},
+        "usual, one kind": lambda: {"search": usual(), "kind": "result"},
+        "usual, one author": lambda: {"search": usual(), "author": f"agent-{draw.randrange(AUTHORS)}"},
+        "common, one experiment": lambda: {"search": common(), "experiment": draw.randint(1, EXPERIMENTS)},
+        "usual, newest first": lambda: {"search": usual(), "order": "-id"},
+        "usual, top voted": lambda: {"search": usual(), "order": "-score"},
+        "nothing found": lambda: {"search": f"{rare()} {rare()} {rare()}"},
+    }
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--findings", type=int, default=100_000)
+    asked.add_argument("--repeats", type=int, default=100)
+    asked.add_argument("--plan", action="store_true", help="print the plans, too")
+    options = asked.parse_args()
+    with scratch():
+        import django
+
+        django.setup()
+        language = Language(seed=1)
+        started = time.perf_counter()
+        fill(language, options.findings)
+        print(f"{options.findings} findings filled in {time.perf_counter() - started:.0f} s")
+        _sizes()
+        worst = _measure(language, options)
+        if options.plan:
+            _plans(language)
+        print(f"\nworst p99 {worst:.1f} ms; target {TARGET_MS:.0f} ms: {'met' if worst < TARGET_MS else 'MISSED'}")
+
+
+def _measure(language: Language, options: argparse.Namespace) -> float:
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Permission
+
+    from forum.models import Finding
+    from forum.selectors.findings import findings
+    from forum.selectors.related import similar
+    from forum.selectors.shown import shown_findings
+
+    reader = get_user_model().objects.create(username="reader")
+
+    def page(filters: dict[str, Any], cursor: str = "", size: int = 25) -> Any:
+        found = findings(reader, filters, order=filters.get("order", ""), cursor=cursor, size=size)
+        shown_findings(reader, found.rows, query=found.query)
+        return found
+
+    def deep(filters: dict[str, Any]) -> str:
+        """The cursor of the page four fifths down."""
+        cursor = ""
+        for _ in range(options.findings * 4 // 5 // 1000):
+            cursor = findings(reader, filters, order=filters.get("order", ""), cursor=cursor, size=1000).following
+        return cursor
+
+    print(f"\n{'what is asked':28} {'p50 ms':>8} {'p99 ms':>8} {'rows':>6}")
+    worst = 0.0
+    for name, make in questions(language).items():
+        worst = max(worst, _timed(name, options.repeats, lambda make=make: len(page(make()).rows), warm=10))
+    for name, filters in (("newest, far down", {}), ("top voted, far down", {"order": "-score"})):
+        cursor = deep(filters)
+        worst = max(worst, _timed(name, options.repeats, lambda f=filters, c=cursor: len(page(f, c).rows), warm=10))
+
+    def related() -> int:
+        finding = Finding.objects.get(pk=language.draw.randint(1, options.findings))
+        return len(similar(reader, title=finding.title, body=finding.body, without=finding.pk))
+
+    return max(worst, _timed("resembling a finding", options.repeats, related, warm=10))
+
+
+def _timed(name: str, repeats: int, work: Callable[[], int], warm: int) -> float:
+    for _ in range(warm):
+        work()
+    times, rows = [], []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        rows.append(work())
+        times.append((time.perf_counter() - started) * 1000)
+    p99 = statistics.quantiles(times, n=100, method="inclusive")[98]
+    print(f"{name:28} {statistics.median(times):8.1f} {p99:8.1f} {statistics.mean(rows):6.1f}", flush=True)
+    return p99
+
+
+def _plans(language: Language) -> None:
+    from django.contrib.auth import get_user_model
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from forum.selectors.findings import findings
+
+    reader = get_user_model().objects.get(username="reader")
+    for name, text in (("rare word", language.words[9000]), ("common word", language.words[3])):
+        with CaptureQueriesContext(connection) as captured:
+            findings(reader, {"search": text})
+        statement = next(each["sql"] for each in captured if "ts_rank_cd" in each["sql"])
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {statement}")
+            print(f"\nPlan, {name}:\n" + "\n".join(line for (line,) in cursor.fetchall()))
+
+
+def _sizes() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_size_pretty(pg_total_relation_size('forum_finding')),"
+            " pg_size_pretty(pg_relation_size('finding_search')), (SELECT avg(length(body)) FROM forum_finding)::int"
+        )
+        total, index, length = cursor.fetchone()
+    print(f"table and indexes {total}, of which the text index {index}; a body has {length} characters on average")
+
+
+if __name__ == "__main__":
+    main()
