@@ -18,6 +18,7 @@ from django.views import defaults
 from rest_framework import exceptions as rest_errors
 from rest_framework.request import Request
 
+from agents import errors as agent_errors
 from experiments import errors
 from experiments.api.reading import BadQuery
 
@@ -55,6 +56,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     errors.NotReady: Problem(409, "not-ready", "The benchmark is not ready"),
     errors.TooLarge: TOO_LARGE,
     errors.Refused: Problem(422, "refused", "Understood, and refused by a rule"),
+    agent_errors.NoPrice: Problem(422, "no-price", "The model has no price"),
+    agent_errors.Held: Problem(423, "held", "The agent is paused or frozen"),
     errors.OverBudget: Problem(429, "over-budget", "The budget is spent"),
     errors.ScorerUnavailable: Problem(503, "scorer-unavailable", "The scorer does not answer"),
     rest_errors.ParseError: MALFORMED,
@@ -150,6 +153,8 @@ def _members(error: Exception) -> dict[str, Any]:
         members["errors"] = [{**_place(error.pointer), "code": "invalid", "detail": str(error)}]
     if isinstance(error, errors.OverBudget):
         members |= {"budget": error.budget, "limit": error.limit, "refills_at": error.refills_at}
+    if isinstance(error, agent_errors.Held):
+        members |= {"latch": error.latch, "since": error.since and error.since.isoformat()}
     if isinstance(error, errors.ScorerUnavailable) and error.upload is not None:
         members["upload"] = error.upload
     return members

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -9,7 +10,11 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
-from agents.models import Token
+from agents import gate
+from agents.models import Agent, Token
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 # last_used_at is for people who look for forgotten tokens: a minute's precision saves a write per call
 _USE_PRECISION = timedelta(minutes=1)
@@ -32,6 +37,13 @@ def find_token(raw: bytes) -> Token | None:
     return token
 
 
+def refuse_held(user: "User") -> None:
+    """A paused agent reads, and writes nothing: that holds an agent outside the lab as well. Raises: Held."""
+    agent_id = Agent.objects.filter(user=user).values_list("pk", flat=True).first()
+    if agent_id is not None:
+        gate.check(agent_id)
+
+
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer aar_…`"""
 
@@ -51,6 +63,8 @@ class TokenAuthentication(BaseAuthentication):
         needed = READ if request.method in SAFE_METHODS else WRITE
         if needed not in token.scopes:
             raise PermissionDenied(f"the token lacks the scope {needed!r}")
+        if needed == WRITE:
+            refuse_held(token.user)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -8,6 +8,7 @@ from django.db.models import Max
 
 from experiments import dispatch
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, NotReady, Refused
+from experiments.guard import guard
 from experiments.lifecycle import (
     EXPERIMENT_TERMINAL,
     RUN_TERMINAL,
@@ -43,12 +44,10 @@ def submit_experiment(
     hypothesis: str = "",
     seeds: int | None = None,
     priority: int = 0,
-    campaign: int = 0,
 ) -> Experiment:
     """Freeze a method with its options on a benchmark, draw the seeds, and queue one run for each.
 
     benchmark: slug. method: name. seeds: how many; None for the benchmark's default. title: empty for a plain one.
-    campaign: the number of the log it is told in beside the lab's own.
     Raises: Forbidden; InvalidInput with a pointer; NotReady; Refused.
     """
     if not can_submit(user):
@@ -69,7 +68,6 @@ def submit_experiment(
         seeds=_checked_seeds(place.default_seeds if seeds is None else seeds),
         priority=_checked_priority(priority),
         replicate=0,
-        campaign=campaign,
     )
 
 
@@ -105,7 +103,6 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
         priority=original.priority,
         replicate=max(latest or 0, original.replicate) + 1,
         rerun_of=original,
-        campaign=original.campaign,
     )
 
 
@@ -138,8 +135,10 @@ def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
 def _create(*, user: "User", benchmark: Benchmark, method: Method, **fields: Any) -> Experiment:
     digest = digest_of(method.code_digest, fields["options"])
     gray = method.method_class == MethodClass.POLICY_GRAY
+    others = guard()
     experiment = Experiment.objects.create(
         submitter=user,
+        campaign=others.admit(user),
         benchmark=benchmark,
         method=method,
         method_class=method.method_class,
@@ -150,6 +149,7 @@ def _create(*, user: "User", benchmark: Benchmark, method: Method, **fields: Any
     )
     drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
     Run.objects.bulk_create(Run(experiment=experiment, seed_index=i, seed=seed) for i, seed in enumerate(drawn))
+    others.book(experiment)
     payload = {"experiment": experiment.pk, "benchmark": benchmark.slug, "state": experiment.state}
     tell(experiment, "experiment.submitted", actor=user, payload=payload)
     dispatch.train(experiment.pk)

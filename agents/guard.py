@@ -1,0 +1,36 @@
+"""The lab's submission guard: what an agent submits is told in its campaign, held while it is, and paid for."""
+
+from typing import TYPE_CHECKING
+
+from agents import gate
+from agents.models import Agent
+from agents.services import gpu_time
+from experiments.events import LAB
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from experiments.models import Experiment
+
+
+class AgentGuard:
+    """See experiments.guard.SubmissionGuard; people pass it freely."""
+
+    def admit(self, user: "User") -> int:
+        """Raises: Held."""
+        agent = Agent.objects.filter(user=user).first()
+        if agent is None:
+            return LAB
+        gate.check(agent.pk)
+        return agent.campaign_id
+
+    def book(self, experiment: "Experiment") -> None:
+        """Raises: OverBudget."""
+        agent = Agent.objects.filter(user=experiment.submitter_id).first()
+        if agent is not None:
+            gpu_time.reserve(
+                agent=agent,
+                key=gpu_time.key_of(experiment.pk),
+                student=experiment.benchmark.student,
+                seeds=experiment.seeds,
+            )

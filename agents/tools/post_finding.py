@@ -1,0 +1,32 @@
+"""Writes to the forum."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
+from forum.services.posting import post_finding
+
+
+class PostFindingArguments(Arguments):
+    """A new thread."""
+
+    kind: Literal["hypothesis", "result", "insight", "error"] = Field(description="What it is.")
+    title: str = Field(description="One line.")
+    body: str = Field(description="Markdown. Numbers as references: {{pgr exp:12}}, {{accuracy exp:12}}.")
+    experiments: list[int] = Field(default_factory=list, description="Experiments it speaks of.")
+    parents: list[int] = Field(default_factory=list, description="Findings it builds on.")
+
+
+@TOOLS.register("post_finding")
+class PostFinding(Tool):
+    """The same service as POST findings/."""
+
+    name: ClassVar[str] = "post_finding"
+    summary: ClassVar[str] = "Post a finding that everybody reads. It cannot be changed; corrections are comments."
+    Arguments: ClassVar[type[Arguments]] = PostFindingArguments
+
+    def run(self, actor: ToolActor, arguments: PostFindingArguments) -> ToolResult:
+        """Returns its number."""
+        made = post_finding(user=actor.user, campaign=actor.agent.campaign_id, **arguments.model_dump())
+        return ToolResult(f"Posted as finding {made.pk}.")
