@@ -1,10 +1,16 @@
 """What every test may ask for."""
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
 from aarweb.roles import sync_roles
+
+
+def pytest_configure():
+    """Accounts with passwords in no time: the real hash is slow on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)
