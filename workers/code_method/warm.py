@@ -1,0 +1,149 @@
+"""Sandboxes that have loaded torch and wait for their one task, so that nobody waits for two seconds of imports."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import workers
+from workers import sandbox
+from workers.code_method import wire
+from workers.sandbox import Limits, Mount, Sandboxed, SandboxUnavailable
+
+START_SECONDS = 120.0  # a cold disk reads torch in half a minute
+IDLE_SECONDS = 300.0  # a waiting sandbox holds 150 MB
+_LAB = "/lab"
+_ROOT = Path(workers.__file__).resolve().parents[1]
+# What method code may import of ours: the student and the recipes. No dataset, which would be made of answers.
+PROJECT = (
+    "registry.py",
+    "workers/__init__.py",
+    "workers/code_method/child.py",
+    "workers/code_method/shapes.py",
+    "workers/code_method/wire.py",
+    "workers/w2s/__init__.py",
+    "workers/w2s/heads.py",
+    "workers/w2s/methods",
+    "workers/w2s/objectives.py",
+    "workers/w2s/problem.py",
+    "workers/w2s/spec.py",
+)
+
+
+class Child:
+    """A sandbox that runs child.py, and the channel to it. Made ready for one task, then thrown away."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Starts it; `wait_ready` says when it is up. Raises: SandboxUnavailable."""
+        self.channel, inner = socket.socketpair()
+        try:
+            self.sandbox = Sandboxed(
+                [sandbox.interpreter().executable, "-I", "-S", "-u", f"{_LAB}/{PROJECT[2]}", str(inner.fileno())],
+                limits=limits,
+                mounts=_mounts(),
+                environment=_environment(),
+                pass_fds=[inner.fileno()],
+                armed=False,
+            )
+        except BaseException:
+            self.channel.close()
+            raise
+        finally:
+            inner.close()
+
+    def wait_ready(self) -> None:
+        """Raises: SandboxUnavailable if it does not come up, with what it said."""
+        self.channel.settimeout(START_SECONDS)
+        with contextlib.suppress(OSError):
+            if self.channel.recv(wire.HEADER.size) == wire.HEADER.pack(wire.READY, 0):
+                return
+        self.sandbox.end()
+        ended = self.sandbox.wait()
+        raise SandboxUnavailable(f"Python did not start in the sandbox ({ended.sentence()}): {ended.output[-500:]}")
+
+    def close(self) -> None:
+        """Ends it, and waits until nothing of it is left."""
+        self.channel.close()
+        self.sandbox.end()
+        self.sandbox.wait()
+
+
+class WarmChildren:
+    """Keeps one child ready: started when the one before it is taken, given up after IDLE_SECONDS without work.
+
+    One thread starts them all and lives on: the kernel ends a sandbox with the thread that made it.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="warm-sandboxes")
+        self._lock = threading.Lock()
+        self._waiting: Future[Child] | None = None
+        self._idle = 0  # counts calls of `_keep_ready`, so that a timer knows whether it is the newest
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[Child]:
+        """A child that is ready, thrown away afterwards. Raises: SandboxUnavailable."""
+        child = self._ready()
+        try:
+            self._keep_ready()
+            yield child
+        finally:
+            child.close()
+
+    def close(self) -> None:
+        """Ends the waiting child and the thread."""
+        self._give_up()
+        self._starter.shutdown()
+
+    def _ready(self) -> Child:
+        with self._lock:
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            with contextlib.suppress(SandboxUnavailable):  # it died meanwhile; a fresh one says why, if it does too
+                return _up(waiting.result())
+        return _up(self._starter.submit(Child, self.limits).result())
+
+    def _keep_ready(self) -> None:
+        with self._lock:
+            self._idle += 1
+            if self._waiting is None:
+                self._waiting = self._starter.submit(Child, self.limits)
+            timer = threading.Timer(IDLE_SECONDS, self._give_up, kwargs={"idle": self._idle})
+        timer.daemon = True
+        timer.start()
+
+    def _give_up(self, idle: int | None = None) -> None:
+        with self._lock:
+            if idle is not None and idle != self._idle:
+                return
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            with contextlib.suppress(SandboxUnavailable):
+                waiting.result().close()
+
+
+def _up(child: Child) -> Child:
+    child.wait_ready()
+    return child
+
+
+@cache
+def _mounts() -> tuple[Mount, ...]:
+    ours = [Mount(_ROOT / path, f"{_LAB}/{path}") for path in PROJECT]
+    return (*ours, *sandbox.packages())
+
+
+def _environment() -> dict[str, str]:
+    threads = str(min(16, os.cpu_count() or 1))
+    return {
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MALLOC_ARENA_MAX": "4",  # address space is limited, and each arena of the C library reserves 64 MiB
+        "TORCHINDUCTOR_CACHE_DIR": "/tmp/inductor",  # noqa: S108 - its own
+        "USER": "researcher",
+    }
