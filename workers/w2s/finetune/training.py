@@ -71,7 +71,7 @@ def train(network: Network, lesson: Lesson, path: Path, *, save_seconds: float, 
     start = _restore(unfinished, adam, losses) if unfinished.is_file() else 0
     saved_at = time.monotonic()
     for step in range(start, len(batches)):
-        losses[step] = _backward(network, lesson, batches[step], step / len(batches))
+        losses[step] = gradients(network, lesson, batches[step], step / len(batches))
         adam.step(spec.rate_share(step, len(batches)))
         tell(step + 1)
         if time.monotonic() - saved_at >= save_seconds and step + 1 < len(batches):
@@ -155,8 +155,8 @@ class MasterAdam:
                     value.copy_(self._masters[name])
 
 
-def _backward(network: Network, lesson: Lesson, items: Ints, progress: float) -> Tensor:
-    """Gradients of one batch onto the parameters. Returns: its mean log loss against the targets, in nats.
+def gradients(network: Network, lesson: Lesson, items: Ints, progress: float) -> Tensor:
+    """Add one batch's gradients to the parameters. Returns: its mean log loss against the targets, in nats.
 
     An objective may compare the items of a batch. So where a batch takes several passes, all its logits are
     computed first, without gradients, and each pass then repeats its own.
