@@ -140,14 +140,19 @@ _SHOWN = {"": _show_experiment, "pgr": _show_pgr, "accuracy": _show_accuracy}
 def accuracy_interval(per_seed: list[float], n_items: int | None) -> tuple[float, float] | None:
     """95% interval of a mean accuracy: the spread over seeds and the sampling of test items, added.
 
-    The items are the same for every seed, so their share, p(1 - p)/n, does not shrink with more seeds. Treats items as
-    independent. None with fewer than two seeds or an unknown number of items.
+    The items are the same for every seed, so their share, p(1 - p)/n, does not shrink with more seeds; they are treated
+    as independent. None with fewer than two seeds or two items. Source: Satterthwaite 1946 for the degrees of freedom.
     """
-    if len(per_seed) < 2 or not n_items:
+    n_seeds = len(per_seed)
+    if n_seeds < 2 or n_items is None or n_items < 2:
         return None
     mean = fmean(per_seed)
-    se = math.sqrt(variance(per_seed) / len(per_seed) + mean * (1 - mean) / n_items)
-    reach = t_quantile(len(per_seed) - 1, LEVEL) * se
+    of_seeds, of_items = variance(per_seed) / n_seeds, mean * (1 - mean) / n_items
+    total = of_seeds + of_items
+    if total == 0:
+        return mean, mean
+    df = total**2 / (of_seeds**2 / (n_seeds - 1) + of_items**2 / (n_items - 1))
+    reach = t_quantile(df, LEVEL) * math.sqrt(total)
     return max(mean - reach, 0.0), min(mean + reach, 1.0)
 
 
