@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_SUBMITTERS = 8  # lines a reader can still tell apart
 THROUGHPUT_HOURS = 24
 _SCORE_COLUMNS = (
-    "id", "title", "seeds", "dev_pgr", "dev_score", "holdout_pgr", "holdout_score", "standing", "method_class",
+    "id", "title", "state", "seeds", "dev_pgr", "dev_score", "holdout_pgr", "holdout_score", "standing", "method_class",
     "method__title", "method__name", "benchmark__slug", "submitter__username", "options", "replicate",
 )  # fmt: skip
 
@@ -115,7 +115,7 @@ def best_steps(user: "Actor", benchmark_slug: str) -> list[StepRow]:
         .annotate(best_so_far=before)
         .filter(dev_pgr=F("best_so_far"))
         .select_related("submitter")
-        .only("id", "title", "seeds", "dev_pgr", "dev_score", "finished_at", "submitter__username")
+        .only("id", "title", "state", "seeds", "dev_pgr", "dev_score", "finished_at", "submitter__username")
         .order_by("finished_at", "id")
     )
     return [*_reference_steps(benchmark), *_without_repeats(rises)]
@@ -200,7 +200,7 @@ def seed_rows(user: "Actor", ids: Sequence[int]) -> list[SeedRow]:
 def curve_rows(user: "Actor", experiment_id: int) -> list[CurveRow]:
     """What the runs of one experiment reported while they trained. Raises: Http404."""
     experiment = experiment_or_404(user, experiment_id)
-    runs = experiment.runs.exclude(curves=[]).only("seed_index", "curves").order_by("seed_index")
+    runs = experiment.runs.exclude(curves=[]).only("experiment_id", "seed_index", "curves").order_by("seed_index")
     return [
         CurveRow(experiment_id, run.seed_index, curve["name"], curve.get("x_label", "step"), float(x), float(y))
         for run in runs

@@ -9,6 +9,8 @@ from typing import Any
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import F, Q, QuerySet
 
+_LARGEST = 2**63
+
 
 class BadCursor(SuspiciousOperation):
     """A cursor that no page of ours gave out; Django answers 400."""
@@ -78,7 +80,11 @@ def _read(cursor: str) -> tuple[float | None, int, bool]:
         value, pk, back = json.loads(text)
     except (binascii.Error, ValueError, TypeError) as error:
         raise BadCursor("unknown page") from error
-    known = isinstance(pk, int) and isinstance(back, bool) and isinstance(value, int | float | None)
-    if not known:
+    if not (_is_number(pk) and isinstance(back, bool) and (value is None or _is_number(value))):
         raise BadCursor("unknown page")
     return value, pk, back
+
+
+def _is_number(value: Any) -> bool:
+    """What JSON calls a number, within what the columns hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST

@@ -74,7 +74,9 @@ def lab(roles):
     vanilla = make_method("vanilla", title="Vanilla student")
     gray = make_method("zero-shot", method_class="policy_gray", uses=["likelihood"], options_schema={})
     common = {"benchmark": geography, "user": user, "method": vanilla}
-    scored = make_experiment(state="scored", title="The scored one", dev=0.5, holdout=SECRET, options={"l2": 0.5}, **common)
+    scored = make_experiment(
+        state="scored", title="The scored one", dev=0.5, holdout=SECRET, options={"l2": 0.5}, **common
+    )
     other = make_experiment(state="scored", title="The other one", dev=0.3, holdout=SECRET, **common)
     rows = {
         "scored": scored,

@@ -19,7 +19,10 @@ def test_every_page_answers_a_viewer(lab, viewer):
 
 
 def test_every_fragment_answers_htmx_with_a_part_of_the_page(lab, viewer):
-    for address in [*FRAGMENTS, *(f"/experiments/{lab['running'].pk}/?part={part}" for part in ("score", "runs", "actions"))]:
+    for address in [
+        *FRAGMENTS,
+        *(f"/experiments/{lab['running'].pk}/?part={part}" for part in ("score", "runs", "actions")),
+    ]:
         response = viewer.get(address, headers=HTMX)
         assert response.status_code == 200, address
         assert "<html" not in body_of(response)
@@ -89,10 +92,13 @@ def test_what_does_not_exist_is_not_found(lab, viewer, address):
 @pytest.mark.parametrize(
     "address",
     [
-        "/experiments/?cursor=nonsense", "/leaderboard/?benchmark=geography&cursor=e30", "/experiments/compare/?ids=3,x",
-        "/experiments/compare/?ids=99999999999", "/charts/seed-spread/?ids=-1",
+        "/experiments/?cursor=nonsense",
+        "/leaderboard/?benchmark=geography&cursor=e30",
+        "/experiments/compare/?ids=3,x",
+        "/experiments/compare/?ids=99999999999",
+        "/charts/seed-spread/?ids=-1",
     ],
-)  # fmt: skip
+)
 def test_an_address_that_cannot_be_read_is_refused(lab, viewer, address):
     assert viewer.get(address).status_code == 400
 

@@ -102,7 +102,9 @@ def test_a_researcher_prepares_nothing(researcher):
     assert Benchmark.objects.get().state == "registered"
 
 
-@pytest.mark.parametrize("path", ["/experiments/999/cancel/", "/experiments/999/rerun/", "/benchmarks/atlantis/prepare/"])
+@pytest.mark.parametrize(
+    "path", ["/experiments/999/cancel/", "/experiments/999/rerun/", "/benchmarks/atlantis/prepare/"]
+)
 def test_what_does_not_exist_is_not_found(admin, path):
     assert admin.post(path).status_code == 404
 

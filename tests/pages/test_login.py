@@ -76,7 +76,7 @@ def test_the_door_opens_again_when_the_count_runs_out(client, ada):
     for _ in range(login_throttle.MOST_FAILURES + 1):
         enter(client, password="x")
     redis = cache._cache.get_client()
-    keys = [key for key in redis.keys("*login-*")]
+    keys = redis.keys("*login-*")
     assert len(keys) == 2
     for key in keys:
         assert 0 < redis.ttl(key) <= login_throttle.WINDOW_SECONDS
@@ -84,7 +84,9 @@ def test_the_door_opens_again_when_the_count_runs_out(client, ada):
     assert enter(client).status_code == 302
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0, "1 minute"), (59, "1 minute"), (61, "2 minutes"), (900, "15 minutes")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "1 minute"), (59, "1 minute"), (61, "2 minutes"), (900, "15 minutes")]
+)
 def test_the_wait_is_rounded_up_to_minutes(seconds, words):
     assert login_throttle._words(seconds) == words
 

@@ -6,8 +6,14 @@ from experiments.models import Experiment, Method
 from tests.factories import OPTIONS_SCHEMA, make_benchmark, make_experiment, make_method
 
 HTMX = {"HX-Request": "true"}
-GIVEN = {"method": "vanilla", "benchmark": "geography", "option_l2": "cv", "option_weight": "0.25", "option_rounds": "3",
-         "option_schedule": "constant"}  # fmt: skip
+GIVEN = {
+    "method": "vanilla",
+    "benchmark": "geography",
+    "option_l2": "cv",
+    "option_weight": "0.25",
+    "option_rounds": "3",
+    "option_schedule": "constant",
+}
 
 
 @pytest.fixture
@@ -79,7 +85,9 @@ def test_what_only_the_service_sees_is_named_beside_its_field(ready, researcher)
     # a rule that no form field can know: a list of layers, each of them bounded
     layers = {"type": "array", "items": {"type": "integer"}, "title": "Layers"}
     Method.objects.update(options_schema={"properties": {"layers": layers}})
-    response = researcher.post("/experiments/new/", {"method": "vanilla", "benchmark": "geography", "option_layers": "x"})
+    response = researcher.post(
+        "/experiments/new/", {"method": "vanilla", "benchmark": "geography", "option_layers": "x"}
+    )
     assert response.status_code == 422
     assert "is not allowed" in response.content.decode().split('id="new_option_layers_error"')[1].split("</span>")[0]
 
