@@ -1,8 +1,8 @@
 """Heads of all seeds in one solve against scikit-learn in a loop, on the same features.
 
-python -m bench.heads [--cache-dir DIR]. The penalty of each seed is chosen by cross-validation: of ten penalties, strong
-to weak, until two after the best have disappointed, five folds each. The loop follows the same protocol, one fit at a
-time, for a few of the seeds, because it takes that long. CPU seconds of one thread.
+python -m bench.heads [--cache-dir DIR]. The penalty of each seed is chosen by cross-validation: of ten penalties,
+strong to weak, until two after the best have disappointed, five folds each. The loop follows the same protocol, one
+fit at a time, for a few of the seeds, because it takes that long. CPU seconds of one thread.
 """
 
 import argparse
