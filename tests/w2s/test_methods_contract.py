@@ -1,7 +1,9 @@
 """What holds for every registered method, whatever it does: run on a small problem with a real head."""
 
 import inspect
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,3 +172,11 @@ def test_every_method_file_registers_a_method_of_its_name() -> None:
 
 def test_one_half_is_not_a_positive_label() -> None:
     assert hardened(rows([[0.5, 0.500001, 0.4]])).tolist() == [[0, 1, 0]]
+
+
+def test_the_documentation_names_every_method_with_its_options() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        options = set(METHODS.get(name).Options.model_fields) - {"l2"}
+        assert options == set(re.findall(r"`(\w+)` \(", row)), name
