@@ -140,6 +140,14 @@ CELERY_BEAT_SCHEDULE = {
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, least=3, most=3600)
 RUN_ATTEMPTS = env.integer("RUN_ATTEMPTS", 3, least=1, most=20)
 
+# Claude researchers: any endpoint that speaks the Messages API
+ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY")
+ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
+CLAUDE_MODEL = env.text("CLAUDE_MODEL", "claude-opus-5-5")
+CLAUDE_MAX_TOKENS = env.integer("CLAUDE_MAX_TOKENS", 16_000, least=256, most=128_000)
+CLAUDE_CONTEXT_TOKENS = env.integer("CLAUDE_CONTEXT_TOKENS", 200_000, least=10_000, most=2_000_000)
+CLAUDE_TIMEOUT_SECONDS = env.integer("CLAUDE_TIMEOUT_SECONDS", 600, least=1, most=3600)
+
 SUBMISSION_GUARD = "agents.guard.AgentGuard"  # what an agent submits is held and paid for; see experiments/guard.py
 
 STORAGES = {
@@ -263,7 +271,7 @@ LOGGING = {
         "django.channels.server": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
     },
 }
 

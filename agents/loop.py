@@ -12,7 +12,7 @@ from agents import gate, live
 from agents.errors import LeaseLost, NoPrice
 from agents.lifecycle import ActionState
 from agents.models import Action, Agent, Step
-from agents.observation import observe
+from agents.observation import nothing_new, observe
 from agents.researchers import RESEARCHERS, Cancelled, ModelUnavailable, Researcher, View
 from agents.services import steps
 from agents.services.budgets import left_in_words
@@ -47,10 +47,11 @@ def _think(claim: Claim) -> Step | None:
     """Ask the researcher. Returns: the step with its reply in place; None if there is nothing to act on."""
     agent = claim.agent
     researcher = RESEARCHERS.get(agent.researcher)()
-    news = observe(agent)
+    summarise = researcher.is_crowded(_view(agent))
+    news = nothing_new(agent) if summarise else observe(agent)
     try:
         # the worst case is that of the transcript with the news in it, so they are written first; both or neither
-        step = steps.begin(claim, news=news, worst_case=lambda: researcher.worst_case(_view(agent)))
+        step = steps.begin(claim, news=news, worst_case=lambda: researcher.worst_case(_view(agent, summarise)))
     except OverBudget as error:
         steps.hold_for_budget(claim, error)
         return None
@@ -59,7 +60,7 @@ def _think(claim: Claim) -> Step | None:
         return None
     with live.Typing(agent, step) as typing:
         try:
-            thought = researcher.think(_view(agent), say=typing.say, may_go_on=_looks(agent))
+            thought = researcher.think(_view(agent, summarise), say=typing.say, may_go_on=_looks(agent))
         except Cancelled as stopped:
             spent = researcher.cost(agent, stopped.usage)
             steps.fail_step(claim, step, error=str(stopped), spent=spent, partial=stopped.partial, again_at=None)
@@ -67,6 +68,11 @@ def _think(claim: Claim) -> Step | None:
         except ModelUnavailable as error:
             _try_later(claim, step, researcher, error)
             return None
+    spent = researcher.cost(agent, thought.usage)
+    if summarise:
+        summary = "".join(block.get("text", "") for block in thought.content)
+        steps.record_summary(claim, step, summary=summary, usage=thought.usage, spent=spent)
+        return None
     steps.record_reply(
         claim,
         step,
@@ -74,7 +80,7 @@ def _think(claim: Claim) -> Step | None:
         calls=thought.calls,
         stop_reason=thought.stop_reason,
         usage=thought.usage,
-        spent=researcher.cost(agent, thought.usage),
+        spent=spent,
     )
     return step
 
@@ -144,13 +150,16 @@ def _try_later(claim: Claim, step: Step, researcher: Researcher, error: ModelUna
     steps.fail_step(claim, step, error=str(error), spent=spent, partial=error.partial, again_at=again_at)
 
 
-def _view(agent: Agent) -> View:
+def _view(agent: Agent, summarise: bool = False) -> View:
     notebook = read_notebook(agent)
+    last = Step.objects.filter(agent=agent).exclude(stop_reason="").order_by("-number").first()
     return View(
         agent=agent,
         entries=since_compaction(agent),
         notebook=notebook.body if notebook else "",
         budgets=left_in_words(agent),
+        last_stop=last.stop_reason if last else "",
+        summarise=summarise,
     )
 
 

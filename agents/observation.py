@@ -50,6 +50,11 @@ def observe(agent: Agent) -> Observation:
     )
 
 
+def nothing_new(agent: Agent) -> Observation:
+    """No news: they wait for a step that can use them."""
+    return Observation("", agent.seen_event, agent.seen_finding)
+
+
 def experiment_line(experiment: Experiment) -> str:
     """One experiment as agents read it: dev figures only."""
     score = dev_score(experiment)

@@ -44,13 +44,16 @@ class View:
     """What an agent knows when it thinks.
 
     entries: its transcript since the last compaction, the news of this step at the end.
-    notebook: its own memory. budgets: what is left, in words.
+    notebook: its own memory. budgets: what is left, in words. last_stop: why its last reply ended.
+    summarise: the answer is to sum the transcript up, and to call nothing.
     """
 
     agent: "Agent"
     entries: Sequence["Entry"]
     notebook: str
     budgets: str
+    last_stop: str = ""
+    summarise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ class Researcher(Protocol):
         """
         ...
 
-    def compaction(self, view: View) -> str | None:
-        """Text that the model should answer with a summary, if the transcript has grown too long; else None."""
+    def is_crowded(self, view: View) -> bool:
+        """Whether the transcript is to be summed up before the next step."""
         ...
 
 

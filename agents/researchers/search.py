@@ -43,9 +43,9 @@ class SearchResearcher:
         """Nothing."""
         return {}
 
-    def compaction(self, view: View) -> str | None:
+    def is_crowded(self, view: View) -> bool:
         """Rows are its memory; a transcript is never too long for it."""
-        return None
+        return False
 
     def think(self, view: View, *, say: Callable[[str], None], may_go_on: Callable[[], bool]) -> Thought:
         """One of: wait for what runs; report what has ended and try the next; finish."""

@@ -84,6 +84,11 @@ def held(*, key: str) -> dict[str, int]:
     return dict(Reservation.objects.filter(key=key, spent__isnull=True).values_list("kind", "amount"))
 
 
+def has_limit(agent: Agent, kind: str) -> bool:
+    """Whether the agent or its campaign has a limit of that kind."""
+    return Budget.objects.filter(_binding(agent), kind=kind).exists()
+
+
 def left(agent: Agent) -> list[Left]:
     """Every limit that binds the agent: its own and its campaign's."""
     rows = Budget.objects.filter(_binding(agent)).order_by("agent", "kind")
@@ -102,11 +107,6 @@ def left_in_words(agent: Agent) -> str:
 def campaign_budgets(campaign: "Campaign") -> list[Left]:
     """The limits of the whole campaign."""
     return [_facts(row) for row in Budget.objects.filter(campaign=campaign, agent=None).order_by("kind")]
-
-
-def exhausted(agent: Agent) -> Left | None:
-    """A budget with nothing left for the agent, if there is one."""
-    return next((each for each in left(agent) if each.left == 0 and each.reserved == 0), None)
 
 
 def _facts(row: Budget) -> Left:

@@ -50,11 +50,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One tool call of a reply. call_id: the model's own name of it. arguments: as the model wrote them."""
+    """One tool call of a reply. call_id: the model's own name of it. problem: why it cannot be run; empty if it can."""
 
     call_id: str
     tool: str
     arguments: dict[str, Any]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def claim(*, agent_id: int, worker: str) -> Claim | None:
     token = new_token(worker)
     to = AgentState.ACTING if step else AgentState.THINKING
     lease: dict[str, Any] = {"lease_owner": token, "lease_until": lease_end(now), "attempt": agent.attempt + 1}
-    if agent.state in AT_WORK:
+    if agent.state != AgentState.READY:
         move_agent(agent, AgentState.READY)
     if step:  # READY -> THINKING -> ACTING is the only way in; the reply is there already
         move_agent(agent, AgentState.THINKING, **lease)
@@ -169,7 +170,8 @@ def record_reply(
     Action.objects.bulk_create(
         Action(
             step=step, index=index, call_id=call.call_id, tool=call.tool[:60], arguments=call.arguments,
-            digest=action_digest(agent, call.tool, call.arguments),
+            digest=action_digest(agent, call.tool, call.arguments), result=call.problem, is_error=bool(call.problem),
+            state=ActionState.FAILED if call.problem else ActionState.PROPOSED,
         )
         for index, call in enumerate(calls)
     )  # fmt: skip
@@ -185,6 +187,30 @@ def record_reply(
         agent, "step.thought", step=step.number, text=said[:4000], stop_reason=stop_reason, cost=step.cost,
         usage=dict(usage), tools=[call.tool for call in calls],
     )  # fmt: skip
+
+
+@transaction.atomic
+def record_summary(
+    claim: Claim, step: Step, *, summary: str, usage: Mapping[str, int], spent: Mapping[str, int]
+) -> None:
+    """The transcript so far is summed up: from now on the model gets the brief, this, and what follows it."""
+    agent = _held(claim)
+    budgets.settle(agent=agent, key=reservation_key(step), spent=spent)
+    kept = Entry.objects.filter(agent=agent, kind=Entry.Kind.RESULTS).order_by("-number").first()
+    text = f"Summary of the conversation so far, written by you:\n{summary}"
+    if kept is not None:
+        last = "\n".join(str(block.get("content", "")) for block in kept.content)
+        text += f"\n\nThe newest tool results:\n{bounded(last)}"
+    append(agent, "user", Entry.Kind.COMPACTION, [{"type": "text", "text": text}], step=step)
+    step.state, step.stop_reason, step.usage = StepState.DONE, "summary", dict(usage)
+    step.cost, step.finished_at = spent.get("money", 0), timezone.now()
+    step.save(update_fields=["state", "stop_reason", "usage", "cost", "finished_at"])
+    record_agent(agent, "transcript.compacted", step=step.number, cost=step.cost)
+    if gate.what_holds(agent.pk) is not None:
+        rest(agent)
+        return
+    move_agent(agent, AgentState.READY, attempt=0)
+    dispatch.wake([agent.pk])
 
 
 @transaction.atomic

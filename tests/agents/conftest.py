@@ -33,8 +33,8 @@ class Scripted:
             raise said
         return said
 
-    def compaction(self, view: View) -> str | None:
-        return None
+    def is_crowded(self, view: View) -> bool:
+        return False
 
 
 def thought(text: str, *calls: tuple[str, dict], usage: int = 10) -> Thought:
