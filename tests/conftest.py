@@ -10,7 +10,8 @@ from aarweb.roles import sync_roles
 
 def pytest_configure():
     """Accounts with passwords in no time: the real hash is slow on purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    fast = "django.contrib.auth.hashers.MD5PasswordHasher"
+    settings.PASSWORD_HASHERS = [fast, *settings.PASSWORD_HASHERS]
 
 
 @pytest.fixture(autouse=True)
