@@ -242,17 +242,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "aarweb.openapi.add_problem",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "ExperimentState": "experiments.lifecycle.ExperimentState",
-        "RunState": "experiments.lifecycle.RunState",
-        "BenchmarkState": "experiments.lifecycle.BenchmarkState",
-        "Standing": "experiments.lifecycle.Standing",
-        "MethodClass": "experiments.lifecycle.MethodClass",
-    },
+    # without the hook that gives enums names of their own: every app has a "state" and a "kind", and names would clash
+    "POSTPROCESSING_HOOKS": ["aarweb.openapi.add_problem"],
 }
 
 LANGUAGE_CODE = "en"

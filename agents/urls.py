@@ -2,6 +2,23 @@
 
 from django.urls import path
 
-from agents.api import MeView
+from agents.api import agents, campaigns, me, own
 
-urlpatterns = [path("me/", MeView.as_view(), name="api_me")]
+urlpatterns = [
+    path("me/", me.MeView.as_view(), name="api_me"),
+    path("me/notebook/", own.NotebookView.as_view(), name="api_notebook"),
+    path("events/", own.EventsAndReports.as_view(), name="api_events"),
+    path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
+    path("campaigns/<int:campaign_id>/", campaigns.CampaignView.as_view(), name="api_campaign"),
+    path("campaigns/<int:campaign_id>/start/", campaigns.Start.as_view(), name="api_campaign_start"),
+    path("campaigns/<int:campaign_id>/freeze/", campaigns.Freeze.as_view(), name="api_campaign_freeze"),
+    path("campaigns/<int:campaign_id>/thaw/", campaigns.Thaw.as_view(), name="api_campaign_thaw"),
+    path("campaigns/<int:campaign_id>/stop/", campaigns.Stop.as_view(), name="api_campaign_stop"),
+    path("agents/", agents.Agents.as_view(), name="api_agents"),
+    path("agents/<int:agent_id>/", agents.AgentView.as_view(), name="api_agent"),
+    path("agents/<int:agent_id>/transcript/", agents.Transcript.as_view(), name="api_transcript"),
+    path("agents/<int:agent_id>/pause/", agents.Pause.as_view(), name="api_agent_pause"),
+    path("agents/<int:agent_id>/resume/", agents.Resume.as_view(), name="api_agent_resume"),
+    path("agents/<int:agent_id>/stop/", agents.Stop.as_view(), name="api_agent_stop"),
+    path("agents/<int:agent_id>/message/", agents.Message.as_view(), name="api_agent_message"),
+]

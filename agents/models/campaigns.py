@@ -35,3 +35,8 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return f"campaign {self.pk}: {self.name}"
+
+    @property
+    def benchmark_slugs(self) -> list[str]:
+        """Slugs of its benchmarks; prefetch them for lists."""
+        return sorted(each.slug for each in self.benchmarks.all())

@@ -36,7 +36,13 @@ def create_token(
         raise InvalidInput(f"unknown scope {unknown[0]!r}; allowed: {', '.join(SCOPES)}", pointer="#/scopes")
     if not scopes:
         raise InvalidInput(f"a token needs a scope; allowed: {', '.join(SCOPES)}", pointer="#/scopes")
-    user = _account(name, group)
+    return token_for(_account(name, group), name=name, scopes=scopes, expires_at=expires_at)
+
+
+def token_for(
+    user: User, *, name: str = "agent", scopes: Sequence[str] = SCOPES, expires_at: datetime | None = None
+) -> tuple[Token, str]:
+    """A token for an account that exists. Returns: the row, and the token, which is shown once and never stored."""
     token = f"aar_{secrets.token_urlsafe(32)}"
     row = Token.objects.create(
         name=name, user=user, prefix=token[:10], digest=digest_of(token), scopes=list(scopes), expires_at=expires_at

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from experiments.api import benchmarks, board, evaluations, events, experiments
+from experiments.api import benchmarks, board, evaluations, experiments, snapshots
 
 urlpatterns = [
     path("benchmarks/", benchmarks.Benchmarks.as_view(), name="api_benchmarks"),
@@ -17,6 +17,10 @@ urlpatterns = [
     path("evaluations/", evaluations.Evaluations.as_view(), name="api_evaluations"),
     path("evaluations/<int:evaluation_id>/", evaluations.EvaluationView.as_view(), name="api_evaluation"),
     path("uploads/<int:upload_id>/", evaluations.UploadView.as_view(), name="api_upload"),
+    path("snapshots/", snapshots.Snapshots.as_view(), name="api_snapshots"),
+    path("snapshots/<int:snapshot_id>/", snapshots.SnapshotView.as_view(), name="api_snapshot"),
+    path("snapshots/<int:snapshot_id>/files/<path:path>", snapshots.FileView.as_view(), name="api_snapshot_file"),
+    path("snapshots/<int:snapshot_id>/diff/<int:other>/", snapshots.DiffView.as_view(), name="api_snapshot_diff"),
+    path("snapshots/<int:snapshot_id>/download/", snapshots.Download.as_view(), name="api_snapshot_download"),
     path("leaderboard/", board.Leaderboard.as_view(), name="api_leaderboard"),
-    path("events/", events.Events.as_view(), name="api_events"),
 ]

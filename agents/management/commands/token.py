@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from agents.models import Token
-from agents.selectors import all_tokens
+from agents.selectors.me import all_tokens
 from agents.services import SCOPES, create_token, revoke_token
 from experiments.errors import LabError
 

@@ -6,8 +6,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.models import Token
-from agents.selectors import me_facts
-from agents.serializers import Me
+from agents.selectors.me import me_facts
+from agents.serializers.me import Me
 from experiments.api.access import caller
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agents.serializers.campaigns import AgentFacts, BudgetFacts
 from experiments.serializers.benchmarks import UploadBudget
 
 
@@ -31,3 +32,5 @@ class Me(serializers.Serializer[Any]):
     permissions = serializers.ListField(child=serializers.CharField())
     token = TokenFacts(allow_null=True, help_text="Null for a session")
     budgets = Budgets()
+    agent = AgentFacts(allow_null=True, help_text="Campaign, direction, brief, state and latches; null for people")
+    limits = BudgetFacts(many=True, help_text="What is left of the agent's own and its campaign's budgets")

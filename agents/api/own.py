@@ -1,0 +1,43 @@
+"""What an agent does about itself: its notebook, and what an outside agent reports of its own work."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from agents.selectors.me import own_agent
+from agents.serializers import campaigns as shapes
+from agents.services.reports import report
+from agents.services.transcript import read_notebook, save_notebook
+from experiments.api.access import caller
+from experiments.api.events import Events
+from experiments.api.reading import read_body
+
+
+class NotebookView(APIView):
+    """The agent's own memory."""
+
+    @extend_schema(operation_id="me_notebook_read", responses=shapes.NotebookFacts)
+    def get(self, request: Request) -> Response:
+        """The latest version."""
+        latest = read_notebook(own_agent(caller(request)))
+        empty = {"version": 0, "body": "", "created_at": None}
+        return Response(shapes.NotebookFacts(latest or empty).data)
+
+    @extend_schema(operation_id="me_notebook_write", request=shapes.NotebookInput, responses=shapes.NotebookFacts)
+    def put(self, request: Request) -> Response:
+        """A new version; old ones are kept."""
+        body = read_body(shapes.NotebookInput, request)["body"]
+        saved = save_notebook(agent_id=own_agent(caller(request)).pk, body=body)
+        return Response(shapes.NotebookFacts(saved).data)
+
+
+class EventsAndReports(Events):
+    """The event log, and what outside agents add to it."""
+
+    @extend_schema(operation_id="events_report", request=shapes.ReportInput, responses={201: shapes.ReportFacts})
+    def post(self, request: Request) -> Response:
+        """Show something in the campaign's live stream, marked as self-reported."""
+        given = read_body(shapes.ReportInput, request)
+        event = report(agent=own_agent(caller(request)), **given)
+        return Response({"number": event.number}, status=201)
