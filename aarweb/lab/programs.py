@@ -31,6 +31,7 @@ def environment(paths: Paths, services: Mapping[str, str]) -> dict[str, str]:
         "DATA_DIR": str(paths.data),
         "DJANGO_SETTINGS_MODULE": "aarweb.settings",
         "PYTHONUNBUFFERED": "1",
+        "TQDM_DISABLE": "1",  # bars of libraries, in a log that is no terminal
     }
 
 

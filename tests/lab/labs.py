@@ -17,6 +17,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90
+CACHE = Path(os.environ["DATA_DIR"]) / "features-of-labs"  # of this test session, whatever its process
 # What the tests' own services and shell put there, and a lab must find out for itself.
 _NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "SEED_SECRET", "PORT", "BIND", "PUBLIC_URL")
 
@@ -36,11 +37,15 @@ def free_port() -> int:
 
 
 def environment(data: Path, **more: str) -> dict[str, str]:
-    """A lab's environment, without what the tests' own services have put into ours."""
+    """A lab's environment, without what the tests' own services have put into ours.
+
+    Labs share one feature cache, so that the model's weights are unpacked and its states computed once for all tests.
+    """
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
         inherited.pop(name, None)
-    return {**inherited, "DATA_DIR": str(data), "PYTHONUNBUFFERED": "1", **more}
+    common = {"DATA_DIR": str(data), "FEATURE_CACHE_DIR": str(CACHE), "PYTHONUNBUFFERED": "1"}
+    return {**inherited, **common, **more}
 
 
 def manage(*arguments: str, data: Path, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
