@@ -86,7 +86,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
         return None
     request: Request = context["request"]
     if problem.status >= 500:
-        logger.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+        logger.error("%s %s: %s", request.method, request.path, error, exc_info=problem is INTERNAL and error)
     response = answer(problem, request.path, detail=_detail(error), **_members(error))
     for name, value in _headers(error).items():
         response[name] = value

@@ -13,12 +13,12 @@ from django.db import DatabaseError
 
 from experiments.feed import FRAME_EVENTS, Feed, Sent, following
 from experiments.permissions import can_view_lab
+from experiments.serializers.fields import LARGEST_NUMBER
 
 logger = logging.getLogger(__name__)
 
 FRAME_SECONDS = 0.1  # what happens within it comes in one message
 CHECK_SECONDS = 15.0  # how long a permission that was taken away may still be used
-LARGEST_NUMBER = 2**63 - 1
 BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, TRY_AGAIN = 4400, 4401, 4403, 1011
 
 

@@ -5,7 +5,16 @@ from typing import Any
 from rest_framework import serializers
 
 from experiments.lifecycle import MethodClass, Standing
-from experiments.serializers.fields import LARGEST_PAGE, USUAL_PAGE, BinaryVector, Choice, Input, PageQuery, Score
+from experiments.serializers.fields import (
+    LARGEST_NUMBER,
+    LARGEST_PAGE,
+    USUAL_PAGE,
+    BinaryVector,
+    Choice,
+    Input,
+    PageQuery,
+    Score,
+)
 
 
 class PredictionsInput(Input):
@@ -60,9 +69,13 @@ class Upload(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="pk")
     benchmark = serializers.CharField(source="benchmark.slug")
     submitter = serializers.CharField(source="submitter.username")
-    scored = serializers.BooleanField(source="evaluation_id", help_text="False while it waits for the scorer")
+    scored = serializers.SerializerMethodField(help_text="False while it waits for the scorer")
     created_at = serializers.DateTimeField()
     evaluation = Evaluation(allow_null=True)
+
+    def get_scored(self, upload: Any) -> bool:
+        """Whether it has an evaluation."""
+        return upload.evaluation_id is not None
 
 
 class BoardQuery(PageQuery):
@@ -113,8 +126,12 @@ class BoardRowForPeople(BoardRow):
 class EventQuery(Input):
     """From where, of which campaign."""
 
-    campaign = serializers.IntegerField(required=False, default=0, min_value=0, help_text="0 is the lab itself")
-    after = serializers.IntegerField(required=False, default=0, min_value=0, help_text="The last number you have seen")
+    campaign = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=LARGEST_NUMBER, help_text="0 is the lab itself"
+    )
+    after = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=LARGEST_NUMBER, help_text="The last number you have seen"
+    )
     subject = serializers.CharField(required=False, max_length=60, help_text='Such as "experiment:12"')
     page_size = serializers.IntegerField(required=False, default=USUAL_PAGE, min_value=1, max_value=LARGEST_PAGE)
 

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 LARGEST_PAGE = 200
+LARGEST_NUMBER = 2**63 - 1  # of a bigint column
 USUAL_PAGE = 50
 MOST_PREDICTIONS = 1_000_000
 

@@ -6,7 +6,6 @@ The web process holds no label: it writes the row, sends its number, and waits f
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,7 +64,7 @@ def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[in
             predictions_digest=hashlib.sha256(packed).hexdigest(),
             n_items=len(predictions),
         )
-        transaction.on_commit(partial(dispatch.score_upload, upload.pk))
+        dispatch.score_upload(upload.pk)  # once this has committed
     return Receipt(upload.pk, budget.left - 1)
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from celery import current_app
 from rest_framework.test import APIClient
 
 from agents.services import create_token
-from experiments import ground_truth, scoring
+from experiments import dispatch, ground_truth, scoring
 from experiments.models import Benchmark
+from experiments.services.scored_uploads import score_upload
 from tests.factories import make_benchmark, make_teacher
 
 DEV_ITEMS = 200
@@ -23,6 +23,7 @@ class Caller(APIClient):
             self.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
 
     def generic(self, method, path, *args, **kwargs):
+        path = path.removeprefix("http://testserver")
         return super().generic(method, path if path.startswith("/") else f"/api/v1/{path}", *args, **kwargs)
 
     def send(self, path, body=None, key=""):
@@ -82,13 +83,16 @@ def sealed_benchmark(roles, labels, monkeypatch) -> Benchmark:
 
 
 @pytest.fixture
-def eager():
-    """Tasks run where they are sent, in this process."""
-    current_app.conf.task_always_eager = True
-    current_app.conf.task_eager_propagates = True
-    yield
-    current_app.conf.task_always_eager = False
-    current_app.conf.task_eager_propagates = False
+def scorer(monkeypatch):
+    """Uploads are scored where they are sent: the broker and the worker's process are left out, nothing else."""
+    monkeypatch.setattr(dispatch, "score_upload", score_upload)
+
+
+@pytest.fixture
+def plain_static(settings):
+    """Pages find their static files without the manifest that `manage.py prepare` makes."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
 def vector(labels, wrong: int) -> list[int]:

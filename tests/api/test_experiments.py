@@ -93,8 +93,8 @@ def test_what_the_benchmark_keeps_back_is_422(agent, bench):
     problem(agent.send("experiments/", body(method={"recipe": "zero-shot"})), 422, "refused")
 
 
-def test_code_is_422_in_this_version(agent, bench):
-    found = problem(agent.send("experiments/", body(method={"snapshot": 3})), 422, "refused")
+def test_an_unknown_snapshot_is_named(agent, bench):
+    found = problem(agent.send("experiments/", body(method={"snapshot": 3})), 400, "invalid")
     assert found["errors"][0]["pointer"] == "#/method/snapshot"
 
 

@@ -94,9 +94,8 @@ def test_an_unknown_host_is_a_problem():
     problem(Caller().get("me/", HTTP_HOST="evil.example"), 400, "malformed")
 
 
-def test_pages_keep_their_own_error_pages(client, settings):
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+@pytest.mark.usefixtures("plain_static")
+def test_pages_keep_their_own_error_pages(client):
     answer = client.get("/no-such-page/")
     assert answer.status_code == 404
     assert answer["Content-Type"].startswith("text/html")
