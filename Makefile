@@ -38,8 +38,8 @@ contracts: dev
 types: dev
 	@SECRET_KEY=only-for-mypy "$(VENV)/bin/mypy"
 
-bench:  ## Measures what should be fast, as ratios in one run
-	$(IN_LAB) --dev -m bench
+bench:  ## Measures what should be fast, as ratios in one run; ARGS="heads pages" runs some
+	$(IN_LAB) --dev -m bench $(ARGS)
 
 check: lint test  ## What a change must pass: lint and test
 
