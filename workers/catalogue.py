@@ -2,19 +2,23 @@
 
 import torch
 
+from experiments.services.code import CODE
 from experiments.services.workers import MethodFacts
+from workers import sandbox
+from workers.code_method import harness_digest
 from workers.w2s.arena import method_digest
-from workers.w2s.methods import METHODS, classify
+from workers.w2s.methods import HIDDEN_STATES, METHODS, WEAK_LABELS, classify
 
 
 def methods() -> list[MethodFacts]:
-    """Every registered method with its option schema and the digest of its code."""
-    return [_facts(name) for name in METHODS.names()]
+    """Every registered method with its option schema and the digest of its code; and code, where it can run."""
+    recipes = [_facts(name) for name in METHODS.names()]
+    return recipes if sandbox.available() is not None else [*recipes, _code()]
 
 
 def code_digest(name: str) -> str:
     """SHA-256 of a method's code with all options at their defaults. Raises: UnknownName."""
-    return method_digest(name, {})
+    return harness_digest() if name == CODE else method_digest(name, {})
 
 
 def device() -> str:
@@ -36,4 +40,18 @@ def _facts(name: str) -> MethodFacts:
         method_class=classify(method.uses),
         options_schema=method.Options.model_json_schema(),
         code_digest=code_digest(name),
+    )
+
+
+def _code() -> MethodFacts:
+    """What stands for all code that agents write; the code itself is an experiment's snapshot."""
+    return MethodFacts(
+        name=CODE,
+        title="Code",
+        summary="Code of one's own: method.py of a snapshot, run in a sandbox, one seed at a time.",
+        source="The snapshot that each experiment names.",
+        uses=[HIDDEN_STATES, WEAK_LABELS],
+        method_class=classify({HIDDEN_STATES, WEAK_LABELS}),
+        options_schema={"type": "object", "properties": {}, "additionalProperties": False},
+        code_digest=harness_digest(),
     )

@@ -18,35 +18,34 @@ from django.db import DatabaseError, connection
 
 from experiments import dispatch
 from experiments.dispatch import EVALUATION, GPU
-from experiments.services.workers import announce, announce_methods, renew_presence, retire
+from experiments.services.workers import MethodFacts, announce, announce_methods, renew_presence, retire
 from workers.identity import set_worker_name, worker_name
 
 log = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "transformers", "numpy", "scipy", "django", "celery")
+RETRY_SECONDS = 2.0  # a database that is not there yet
+
 _stopping = threading.Event()
 
 
 @worker_ready.connect
 def started(sender: Any, **_: object) -> None:
-    """Announce this process; a gpu worker first loads what every training needs."""
+    """Load what this process needs, then announce it from a thread, which waits for a database that is away."""
     if sender.pool.__class__.__module__ == "celery.concurrency.solo":
         signal.signal(signal.SIGTERM, _end_at_once)
     set_worker_name(sender.hostname)
     queues = sorted(sender.app.amqp.queues.consume_from)
-    device = ""
-    if GPU in queues:
-        from workers import catalogue
-
-        device = catalogue.device()
-        announce_methods(methods=catalogue.methods())
     if EVALUATION in queues:
         from experiments.scoring import become_scorer
 
         become_scorer()
-    announce(name=worker_name(), queues=queues, device=device, versions=_versions())
-    threading.Thread(target=_say_that_we_live, name="presence", daemon=True).start()
-    dispatch.reap()  # whatever an earlier process left behind is looked after now
+    device, methods = "", None
+    if GPU in queues:
+        from workers import catalogue, training  # noqa: F401 - the first experiment finds everything loaded
+
+        device, methods = catalogue.device(), catalogue.methods()
+    threading.Thread(target=_live, args=(queues, device, methods), name="presence", daemon=True).start()
 
 
 def _end_at_once(_number: int, _frame: FrameType | None) -> None:
@@ -64,14 +63,23 @@ def stopped(**_: object) -> None:
         log.warning("%s could not say that it stops: %s", worker_name(), error)
 
 
-def _say_that_we_live() -> None:
+def _live(queues: list[str], device: str, methods: list[MethodFacts] | None) -> None:
+    """Announce this process and say again and again that it lives, also to a database that forgot it."""
+    known = False
     try:
-        while not _stopping.wait(settings.LEASE_SECONDS):
+        while True:
             try:
-                renew_presence(name=worker_name())
+                if not (known and renew_presence(name=worker_name())):
+                    if methods is not None:
+                        announce_methods(methods=methods)
+                    announce(name=worker_name(), queues=queues, device=device, versions=_versions())
+                    dispatch.reap()  # whatever an earlier process left behind is looked after now
+                    known = True
             except DatabaseError as error:
                 log.warning("%s could not say that it lives: %s", worker_name(), error)
-                connection.close()
+            connection.close()  # back to the pool
+            if _stopping.wait(settings.LEASE_SECONDS if known else RETRY_SECONDS):
+                return
     finally:
         connection.close()
 

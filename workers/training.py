@@ -20,19 +20,22 @@ from experiments.services.runs import (
     renew_leases,
     report_progress,
 )
+from experiments.snapshots.selectors import files_of
 from registry import UnknownName
 from workers.catalogue import code_digest, device
+from workers.code_method import CodeResult, run_code_method
 from workers.lease import Reporter
+from workers.sandbox import SandboxUnavailable
 from workers.w2s.arena import MethodFailed, MethodResult, run_method
 from workers.w2s.methods import NotOffered, OptionError
-from workers.w2s.spec import Progress, Split
-from workers.warm import opened
+from workers.w2s.spec import Progress, Report, Split
+from workers.warm import Opened, opened
 
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
 # The science said no: its message is the reason. Anything else is a bug, which is recorded and raised as well.
-_SCIENCE = (MethodFailed, NotOffered, OptionError, UnknownName)
+_SCIENCE = (MethodFailed, NotOffered, OptionError, UnknownName, SandboxUnavailable)
 
 
 class MethodChanged(Exception):
@@ -46,7 +49,8 @@ def train_next(*, worker: str) -> bool:
         return False
     started = time.monotonic()
     try:
-        with Heartbeat(renew=lambda: renew_leases(token=claim.token), worker=worker) as heartbeat:
+        doing = f"training experiment {claim.experiment_id}: {claim.method} on {claim.benchmark}"
+        with Heartbeat(renew=lambda: renew_leases(token=claim.token), worker=worker, doing=doing) as heartbeat:
             trained = _train(claim, heartbeat, started)
         record_predictions(claim=claim, trained=trained)
     except LeaseLost as error:
@@ -77,16 +81,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, started: float) -> Trained:
 
     report = Reporter(heartbeat, write, seconds=REPORT_SECONDS)
     place = opened(claim.benchmark_id, report)
-    result = run_method(
-        place.arena,
-        claim.method,
-        claim.options,
-        claim.seeds,
-        weak_probs=place.weak_probs,
-        teacher_of=[index % len(place.weak_probs) for index in claim.seed_indices],
-        cache_dir=settings.FEATURE_CACHE_DIR,
-        report=report,
-    )
+    result = _run(claim, place, report)
     heartbeat.check()
     return Trained(
         predictions={str(split): result.predictions[split] for split in (Split.DEV, Split.HOLDOUT)},
@@ -94,6 +89,25 @@ def _train(claim: Claim, heartbeat: Heartbeat, started: float) -> Trained:
         logs=_logs(result, len(claim.seeds)),
         seconds=time.monotonic() - started,
         provenance={"versions": dict(result.versions), "digests": dict(place.arena.digests), "device": device()},
+    )
+
+
+def _run(claim: Claim, place: Opened, report: Report) -> MethodResult:
+    teacher_of = [index % len(place.weak_probs) for index in claim.seed_indices]
+    if claim.snapshot_id is not None:
+        files = files_of(claim.snapshot_id)
+        return run_code_method(
+            place.arena, files, claim.seeds, weak_probs=place.weak_probs, teacher_of=teacher_of, report=report
+        )
+    return run_method(
+        place.arena,
+        claim.method,
+        claim.options,
+        claim.seeds,
+        weak_probs=place.weak_probs,
+        teacher_of=teacher_of,
+        cache_dir=settings.FEATURE_CACHE_DIR,
+        report=report,
     )
 
 
@@ -107,12 +121,16 @@ def _fail(claim: Claim, reason: str, started: float) -> None:
 def _curves_of(result: MethodResult, row: int) -> list[dict[str, Any]]:
     """One run's curves as JSON values; points that are not finite are left out, JSON has no word for them."""
     curves = []
-    for curve in result.curves:
-        points = [(x, y) for x, y in zip(curve.x, curve.y[row], strict=True) if math.isfinite(x) and math.isfinite(y)]
+    if isinstance(result, CodeResult):
+        lines = [(curve, curve.y[0]) for curve in result.run_curves[row]]
+    else:
+        lines = [(curve, curve.y[row]) for curve in result.curves]
+    for curve, line in lines:
+        points = [(x, y) for x, y in zip(curve.x, line, strict=True) if math.isfinite(x) and math.isfinite(y)]
         xs, ys = [x for x, _ in points], [y for _, y in points]
         curves.append({"name": curve.name, "x_label": curve.x_label, "x": xs, "y": ys})
     return curves
 
 
 def _logs(result: MethodResult, runs: int) -> list[str]:
-    return ["\n".join(result.lines)] * runs
+    return list(result.logs) if isinstance(result, CodeResult) else ["\n".join(result.lines)] * runs

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from experiments.api.access import caller, respond, shape_for
 from experiments.api.reading import idempotency_key, page, read_body, read_query
-from experiments.errors import InvalidInput, Refused
+from experiments.errors import InvalidInput
 from experiments.models import Experiment
 from experiments.permissions import can_see_holdout
 from experiments.selectors.api_experiments import experiment_detail, experiment_facts, experiment_of, experiments_for
@@ -56,12 +56,10 @@ class Experiments(APIView):
         given = read_body(shapes.ExperimentInput, request)
 
         def make() -> tuple[int, dict[str, Any]]:
-            method, options = _recipe(given["method"])
             made = submit_experiment(
                 user=caller(request),
                 benchmark=given["benchmark"],
-                method=method,
-                options=options,
+                **_method(given["method"]),
                 title=given["title"],
                 hypothesis=given["hypothesis"],
                 seeds=given.get("seeds"),
@@ -108,12 +106,13 @@ class Rerun(APIView):
         return _answer(request, make)
 
 
-def _recipe(method: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    if "snapshot" in method:
-        raise Refused("this version runs recipes only, not code of one's own", pointer="#/method/snapshot")
-    if "recipe" not in method:
-        raise InvalidInput("name a recipe; `GET methods/` lists them", pointer="#/method/recipe")
-    return method["recipe"], method["options"]
+def _method(given: dict[str, Any]) -> dict[str, Any]:
+    """What the service is told of the method: a recipe with its options, or a snapshot of code."""
+    if ("snapshot" in given) == ("recipe" in given):
+        raise InvalidInput("name either a recipe (`GET methods/` lists them) or a snapshot", pointer="#/method/recipe")
+    if "snapshot" in given:
+        return {"snapshot": given["snapshot"], "options": given["options"]}
+    return {"method": given["recipe"], "options": given["options"]}
 
 
 def _answer(request: Request, make: Any) -> Response:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from experiments.lifecycle import ExperimentState, MethodClass, RunState, Standing
 from experiments.seeds import MOST_SEEDS
-from experiments.serializers.fields import Choice, Input, PageQuery, Score
+from experiments.serializers.fields import LARGEST_NUMBER, Choice, Input, PageQuery, Score
 
 ORDERS = {
     "id": "id", "-id": "-id", "created_at": "id", "-created_at": "-id", "dev_pgr": "dev_pgr", "-dev_pgr": "-dev_pgr",
@@ -31,7 +31,9 @@ class MethodInput(Input):
 
     recipe = serializers.SlugField(required=False, help_text="Name of a method, as `GET methods/` lists them")
     options = Options(required=False, default=dict, help_text="As the method's `options_schema` describes them")
-    snapshot = serializers.IntegerField(required=False, min_value=1, help_text="Id of method code; not yet run")
+    snapshot = serializers.IntegerField(
+        required=False, min_value=1, max_value=LARGEST_NUMBER, help_text="Id of code, in place of a recipe"
+    )
 
 
 class ExperimentInput(Input):
@@ -80,7 +82,8 @@ class ExperimentQuery(PageQuery):
 class MethodUse(serializers.Serializer[Any]):
     """The method of an experiment."""
 
-    recipe = serializers.CharField(source="method.name")
+    recipe = serializers.CharField(source="method.name", help_text="`code` where there is a snapshot")
+    snapshot = serializers.IntegerField(source="snapshot_id", allow_null=True, help_text="Id of the code, if any")
     options = serializers.DictField()
     digest = serializers.CharField(source="method_digest", help_text="Of code and options; the seeds derive from it")
 

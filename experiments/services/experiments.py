@@ -19,10 +19,12 @@ from experiments.lifecycle import (
     Standing,
 )
 from experiments.models import Benchmark, Experiment, Method, Run
-from experiments.options import complete_options, digest_of
+from experiments.options import complete_options
 from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.seeds import MOST_SEEDS, draw_seeds
+from experiments.services.code import CODE, check_takes_code, code_method, frozen_digest, snapshot_of, snapshot_row
 from experiments.services.states import move_experiment, move_runs, tell
+from experiments.snapshots.models import Snapshot
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -38,8 +40,9 @@ def submit_experiment(
     *,
     user: "User",
     benchmark: str,
-    method: str,
+    method: str = CODE,
     options: Mapping[str, Any],
+    snapshot: int | None = None,
     title: str = "",
     hypothesis: str = "",
     seeds: int | None = None,
@@ -47,22 +50,26 @@ def submit_experiment(
 ) -> Experiment:
     """Freeze a method with its options on a benchmark, draw the seeds, and queue one run for each.
 
-    benchmark: slug. method: name. seeds: how many; None for the benchmark's default. title: empty for a plain one.
+    benchmark: slug. method: name of a recipe, or CODE with a snapshot. seeds: how many; None for the benchmark's
+    default. title: empty for a plain one.
     Raises: Forbidden; InvalidInput with a pointer; NotReady; Refused.
     """
     if not can_submit(user):
         raise Forbidden("you may not submit experiments")
+    if (method == CODE) != (snapshot is not None):
+        raise InvalidInput("name a recipe, or the snapshot of your code, not both", pointer="#/method")
     place = _ready_benchmark(benchmark)
-    recipe = _enabled_method(method)
-    _check_offers(recipe, place)
+    code = None if snapshot is None else snapshot_row(snapshot)
+    recipe = _runnable(place, method, code)
     complete = complete_options(recipe.options_schema, options)
     return _create(
         user=user,
         benchmark=place,
         method=recipe,
+        snapshot=code,
         options=complete,
         title=_checked_text(
-            title.strip() or f"{recipe.title} on {place.title}"[:LONGEST_TITLE], LONGEST_TITLE, "#/title"
+            title.strip() or f"{_called(recipe, code)} on {place.title}"[:LONGEST_TITLE], LONGEST_TITLE, "#/title"
         ),
         hypothesis=_checked_text(hypothesis, LONGEST_HYPOTHESIS, "#/hypothesis"),
         seeds=_checked_seeds(place.default_seeds if seeds is None else seeds),
@@ -85,17 +92,18 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
     if original.state not in EXPERIMENT_TERMINAL:
         raise IllegalTransition(f"experiment {original.pk} is {original.state}: rerun it when it has ended")
     place = _ready_benchmark(original.benchmark.slug)
-    recipe = _enabled_method(original.method.name)
+    code = snapshot_of(original)
+    recipe = _runnable(place, original.method.name, code)
     # reruns of one method wait for each other here, so that each sees the replicate before it
     Method.objects.select_for_update(no_key=True).get(pk=recipe.pk)
-    _check_offers(recipe, place)
     options = complete_options(recipe.options_schema, original.options)
-    alike = Experiment.objects.filter(benchmark=place, method_digest=digest_of(recipe.code_digest, options))
+    alike = Experiment.objects.filter(benchmark=place, method_digest=frozen_digest(recipe, code, options))
     latest = alike.aggregate(latest=Max("replicate"))["latest"]
     return _create(
         user=user,
         benchmark=place,
         method=recipe,
+        snapshot=code,
         options=options,
         title=original.title,
         hypothesis=original.hypothesis,
@@ -132,8 +140,10 @@ def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
     return experiment
 
 
-def _create(*, user: "User", benchmark: Benchmark, method: Method, **fields: Any) -> Experiment:
-    digest = digest_of(method.code_digest, fields["options"])
+def _create(
+    *, user: "User", benchmark: Benchmark, method: Method, snapshot: Snapshot | None, **fields: Any
+) -> Experiment:
+    digest = frozen_digest(method, snapshot, fields["options"])
     gray = method.method_class == MethodClass.POLICY_GRAY
     others = guard()
     experiment = Experiment.objects.create(
@@ -141,10 +151,11 @@ def _create(*, user: "User", benchmark: Benchmark, method: Method, **fields: Any
         campaign=others.admit(user),
         benchmark=benchmark,
         method=method,
+        snapshot=snapshot,
         method_class=method.method_class,
         method_digest=digest,
         standing=Standing.POLICY_GRAY if gray else Standing.COUNTED,
-        provenance={"code_digest": method.code_digest},
+        provenance={"code_digest": method.code_digest} | ({"snapshot": snapshot.digest} if snapshot else {}),
         **fields,
     )
     drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
@@ -178,6 +189,20 @@ def _ready_benchmark(slug: str) -> Benchmark:
     if found.state == BenchmarkState.FAILED:
         raise NotReady(f"the preparation of {slug} failed: {found.error}", pointer="#/benchmark")
     raise NotReady(f"{slug} has not been prepared yet", pointer="#/benchmark")
+
+
+def _runnable(benchmark: Benchmark, method: str, snapshot: Snapshot | None) -> Method:
+    """The method's row, if it may run there. Raises: InvalidInput, Refused."""
+    if snapshot is None:
+        found = _enabled_method(method)
+        _check_offers(found, benchmark)
+        return found
+    check_takes_code(benchmark)
+    return code_method()
+
+
+def _called(method: Method, snapshot: Snapshot | None) -> str:
+    return method.title if snapshot is None else f"Snapshot {snapshot.pk}"
 
 
 def _enabled_method(name: str) -> Method:

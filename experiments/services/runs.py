@@ -38,6 +38,7 @@ class Claim:
     method: str
     options: dict[str, Any]
     code_digest: str
+    snapshot_id: int | None
     run_ids: tuple[int, ...]
     seed_indices: tuple[int, ...]
     seeds: tuple[int, ...]
@@ -103,6 +104,7 @@ def claim_runs(*, worker: str, experiment_id: int | None = None) -> Claim | None
         method=experiment.method.name,
         options=experiment.options,
         code_digest=experiment.provenance.get("code_digest", ""),
+        snapshot_id=experiment.snapshot_id,
         run_ids=tuple(run.pk for run in runs),
         seed_indices=tuple(run.seed_index for run in runs),
         seeds=tuple(run.seed for run in runs),
