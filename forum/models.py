@@ -65,6 +65,7 @@ class Finding(models.Model):
             models.Index(fields=["created_at"], name="finding_created"),
             # without the pending list a search never pays for what was posted before it
             GinIndex(fields=["search"], name="finding_search", fastupdate=False),
+            GinIndex(SearchVector("title", config=SEARCH_CONFIG), name="finding_title", fastupdate=False),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="finding_kind_known"),

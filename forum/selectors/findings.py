@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.postgres.search import SearchQuery
 from django.db.models import Exists, OuterRef, QuerySet
 
 from forum.models import Finding, FindingExperiment, FindingParent, Pin
 from forum.selectors.paging import BEST, NEW, OLD, TOP, page_of_ids
-from forum.selectors.search import search_query
+from forum.selectors.search import ParsedQuery, search_query
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -26,7 +25,7 @@ class Found:
     rows: list[Finding]
     following: str | None
     preceding: str | None
-    query: SearchQuery | None
+    query: ParsedQuery | None
     ranks: Mapping[int, float]
 
 

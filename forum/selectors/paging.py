@@ -12,7 +12,7 @@ from experiments.selectors.keyset import BadCursor
 from forum.selectors.search import ranks
 
 if TYPE_CHECKING:
-    from django.contrib.postgres.search import SearchQuery
+    from forum.selectors.search import ParsedQuery
 
 NEW, OLD, TOP, BEST = "-id", "id", "-score", "-rank"
 
@@ -32,7 +32,7 @@ class PageOfIds:
 
 
 def page_of_ids(
-    found: QuerySet[Any], order: str, *, cursor: str, size: int, query: "SearchQuery | None" = None
+    found: QuerySet[Any], order: str, *, cursor: str, size: int, query: "ParsedQuery | None" = None
 ) -> PageOfIds:
     """Up to `size` ids from where `cursor` points. query: what BEST ranks by. Raises: BadCursor."""
     mark, back = _read(cursor) if cursor else (None, False)
@@ -75,7 +75,7 @@ def _scored(found: QuerySet[Any], mark: Place | None, back: bool, count: int) ->
     return list(found.order_by(*order).values_list("tally__score", "pk")[:count])
 
 
-def _ranked(found: QuerySet[Any], query: "SearchQuery", mark: Place | None, back: bool) -> list[Place]:
+def _ranked(found: QuerySet[Any], query: "ParsedQuery", mark: Place | None, back: bool) -> list[Place]:
     places = sorted(ranks(found, query), reverse=not back)
     if mark is None:
         return places

@@ -1,4 +1,4 @@
-"""Full-text search: phrases, exclusion, ranking, and snippets that are safe to show.
+"""Full-text search: phrases, exclusion, ranking within a bounded time, and snippets that are safe to show.
 
 Syntax is PostgreSQL's `websearch_to_tsquery`: words (all must occur, in any form), "a phrase", or, -without.
 """
@@ -7,37 +7,81 @@ import re
 from html import escape
 from typing import Any
 
-from django.contrib.postgres.search import SearchHeadline, SearchQuery, SearchRank
-from django.db.models import F, FloatField, QuerySet, Value
-from django.db.models.functions import Cast
+from django.contrib.postgres.search import SearchHeadline, SearchQuery, SearchVector
+from django.db import connection
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString, mark_safe
 
 from forum.models import SEARCH_CONFIG, Finding
 
 MOST_SEARCH = 300  # characters of a query
-# Ranking reads the text vector of every row it ranks; beyond this many matches only the newest are ranked.
-MOST_RANKED = 1000
-_WEIGHTS = [0.1, 0.2, 0.4, 1.0]  # of D, C, B (the body) and A (the title)
-_BY_LENGTH = 1  # ts_rank_cd divides by 1 + log(length): long texts match everything
+# Ranking reads the text vector of every row it ranks. Of more matches than this only the newest are ranked, and as
+# many of the newest whose title matches: where thousands match, those are the better ones of the older.
+MOST_RANKED = 400
+# A phrase is looked for in the newest so many findings that hold all its words: reading places of words is slow.
+MOST_PHRASE_CHECKED = 4_000
+_RANK = "ts_rank_cd('{0.1, 0.2, 0.4, 1.0}', %s, %s::tsquery, 1)"  # D, C, B (body), A (title); 1: over 1 + log(length)
+_ADJACENT = re.compile(r" <(?:-|[0-9]+)> ")  # in a tsquery's text; lexemes hold no spaces
 # Control characters, which no finding holds, mark matches until the text is escaped.
 _OPEN, _CLOSE = "\x02", "\x03"
 _MARKUP = re.compile(r"[*_`#>|~]{1,}|\[(?=[^\]]*\]\()|\]\([^)\s]*\)?")
 
 
-def search_query(text: str) -> SearchQuery:
-    """What the text asks for."""
-    return SearchQuery(text, config=SEARCH_CONFIG, search_type="websearch")
+class ParsedQuery(SearchQuery):
+    """A tsquery that has been parsed already, as its text: parsing it again would stem its words twice."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def as_sql(self, *_: Any, **__: Any) -> Any:
+        """The text as a constant, so that the planner knows how rare it is."""
+        return "%s::tsquery", [self.text]
+
+    @property
+    def has_phrase(self) -> bool:
+        """Whether words must stand side by side. Not where something is excluded: loosening that would lose matches."""
+        return bool(_ADJACENT.search(self.text)) and "!" not in self.text
+
+    @property
+    def loosened(self) -> "ParsedQuery":
+        """The same words, side by side or not."""
+        return ParsedQuery(_ADJACENT.sub(" & ", self.text))
 
 
-def ranks(findings: QuerySet[Any], query: SearchQuery) -> list[tuple[float, int]]:
-    """(rank, id) of those that match; of more than MOST_RANKED only the newest.
+def search_query(text: str) -> ParsedQuery:
+    """What the text asks for; an empty one, which nothing matches, if it holds only words that carry nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT websearch_to_tsquery(%s::regconfig, %s)::text", [SEARCH_CONFIG, text])
+        (parsed,) = cursor.fetchone()
+    return ParsedQuery(parsed)
+
+
+def ranks(findings: QuerySet[Any], query: ParsedQuery) -> list[tuple[float, int]]:
+    """(rank, id) of those that match, in no order; of very many only some, see MOST_RANKED.
 
     rank: cover density, a match in the title counting 2.5 times one in the body, over 1 + log(length).
     """
-    rank = SearchRank(F("search"), query, weights=_WEIGHTS, normalization=Value(_BY_LENGTH), cover_density=True)
-    # float8: a cursor carries the rank, and float4 would not survive the way there and back
-    found = findings.filter(search=query).annotate(rank=Cast(rank, FloatField()))
-    return list(found.order_by("-pk").values_list("rank", "pk")[:MOST_RANKED])
+    found = _ranked(findings, query)
+    if len(found) == MOST_RANKED:
+        titled = findings.alias(title_vector=SearchVector("title", config=SEARCH_CONFIG)).filter(title_vector=query)
+        found |= _ranked(titled, query)
+    return [(rank, key) for key, rank in found.items()]
+
+
+def _ranked(findings: QuerySet[Any], query: ParsedQuery) -> dict[int, float]:
+    phrase = query.has_phrase
+    candidates = findings.filter(search=query.loosened if phrase else query).order_by("-pk")
+    inner, values = candidates.values_list("pk", "search").query.sql_with_params()
+    rank = _RANK % ("found.search", "%s")
+    with connection.cursor() as cursor:
+        # float8: a cursor of a page carries the rank, and float4 would not survive the way there and back
+        cursor.execute(
+            f"SELECT found.id, {rank}::float8 FROM ({inner} LIMIT %s) AS found (id, search)"  # noqa: S608 - Django's SQL
+            " WHERE found.search @@ %s::tsquery ORDER BY found.id DESC LIMIT %s",
+            [query.text, *values, MOST_PHRASE_CHECKED if phrase else MOST_RANKED, query.text, MOST_RANKED],
+        )
+        return dict(cursor.fetchall())
 
 
 def snippets(ids: list[int], query: SearchQuery) -> dict[int, tuple[SafeString, SafeString]]:

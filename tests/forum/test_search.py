@@ -5,7 +5,7 @@ import pytest
 from forum.models import Finding
 from forum.selectors.findings import findings
 from forum.selectors.related import similar
-from forum.selectors.search import MOST_RANKED, snippets
+from forum.selectors.search import search_query, snippets
 from forum.services.curation import hide
 from tests.forum.rows import make_finding, member
 
@@ -75,8 +75,14 @@ def test_of_very_many_matches_the_newest_are_ranked(monkeypatch) -> None:
     monkeypatch.setattr("forum.selectors.search.MOST_RANKED", 3)
     author = member()
     rows = [make_finding(author, title=f"kernel {n}") for n in range(5)]
-    assert {each.pk for each in findings(member(), {"search": "kernel"}).rows} == {each.pk for each in rows[2:]}
-    assert MOST_RANKED == 1000
+    make_finding(author, title="not in the title", body="kernel")
+    make_finding(author, title="not in the title", body="kernel")
+    make_finding(author, title="not in the title", body="kernel")
+    best = [each.pk for each in findings(member(), {"search": "kernel"}).rows]
+    assert set(best[:3]) == {each.pk for each in rows[2:]}  # the newest of those with a match in the title
+    assert len(best) == 6  # and the newest of all
+    every = findings(member(), {"search": "kernel"}, order="-id").rows
+    assert len(every) == 8  # in another order none is left out
 
 
 def test_matches_are_marked_and_everything_else_is_escaped() -> None:
@@ -120,3 +126,28 @@ def test_similarity_does_not_show_what_is_hidden() -> None:
     twin = make_finding(author, title="Temperature scaling of weak labels")
     hide(user=member("reviewer"), finding_id=twin.pk, reason="a duplicate")
     assert similar(author, title=base.title, body=base.body, without=base.pk) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "loosened"),
+    [
+        ('"weak labels" teacher', True, "'weak' & 'label' & 'teacher'"),
+        ('"weak labels" or kernel', True, "'weak' & 'label' | 'kernel'"),
+        ('"one of the labels"', True, "'one' & 'label'"),
+        ("weak labels", False, "'weak' & 'label'"),
+        ('labels -"weak teacher"', False, None),
+    ],
+)
+def test_a_phrase_is_looked_for_where_all_its_words_are(text: str, phrase: bool, loosened: str | None) -> None:
+    query = search_query(text)
+    assert query.has_phrase is phrase
+    assert loosened is None or query.loosened.text == loosened
+
+
+def test_a_phrase_is_found_among_many_findings_with_its_words(monkeypatch) -> None:
+    monkeypatch.setattr("forum.selectors.search.MOST_PHRASE_CHECKED", 4)
+    author = member()
+    kept = make_finding(author, title="kernel width")
+    for n in range(3):
+        make_finding(author, title=f"width {n} of a kernel")
+    assert [each.pk for each in findings(member(), {"search": '"kernel width"'}).rows] == [kept.pk]
