@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 
 from experiments import dispatch
 from experiments.dispatch import EVALUATION, GPU
+from experiments.services.code import SANDBOX, WALLS
 from experiments.services.workers import MethodFacts, announce, announce_methods, renew_presence, retire
 from workers.identity import set_worker_name, worker_name
 
@@ -40,12 +41,13 @@ def started(sender: Any, **_: object) -> None:
         from experiments.scoring import become_scorer
 
         become_scorer()
-    device, methods = "", None
+    device, methods, versions = "", None, _versions()
     if GPU in queues:
         from workers import catalogue, training  # noqa: F401 - the first experiment finds everything loaded
 
         device, methods = catalogue.device(), catalogue.methods()
-    threading.Thread(target=_live, args=(queues, device, methods), name="presence", daemon=True).start()
+        versions[SANDBOX] = _walls()
+    threading.Thread(target=_live, args=(queues, device, versions, methods), name="presence", daemon=True).start()
 
 
 def _end_at_once(_number: int, _frame: FrameType | None) -> None:
@@ -63,7 +65,7 @@ def stopped(**_: object) -> None:
         log.warning("%s could not say that it stops: %s", worker_name(), error)
 
 
-def _live(queues: list[str], device: str, methods: list[MethodFacts] | None) -> None:
+def _live(queues: list[str], device: str, versions: dict[str, str], methods: list[MethodFacts] | None) -> None:
     """Announce this process and say again and again that it lives, also to a database that forgot it."""
     known = False
     try:
@@ -72,7 +74,7 @@ def _live(queues: list[str], device: str, methods: list[MethodFacts] | None) -> 
                 if not (known and renew_presence(name=worker_name())):
                     if methods is not None:
                         announce_methods(methods=methods)
-                    announce(name=worker_name(), queues=queues, device=device, versions=_versions())
+                    announce(name=worker_name(), queues=queues, device=device, versions=versions)
                     dispatch.reap()  # whatever an earlier process left behind is looked after now
                     known = True
             except DatabaseError as error:
@@ -82,6 +84,16 @@ def _live(queues: list[str], device: str, methods: list[MethodFacts] | None) -> 
                 return
     finally:
         connection.close()
+
+
+def _walls() -> str:
+    """What sandboxes are made of here, or why none can be made: then code is not announced, and submitters are told."""
+    from workers import sandbox
+
+    reason = sandbox.available()
+    if reason is not None:
+        log.warning("this worker runs recipes only, no code: %s", reason)
+    return reason or WALLS
 
 
 def _versions() -> dict[str, str]:
