@@ -58,4 +58,4 @@ def test_every_direct_dependency_is_pinned() -> None:
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
             requirement = line.split("#")[0].strip()
             if requirement and not requirement.startswith("-"):
-                assert re.fullmatch(r"[A-Za-z0-9._\-\[\],]+==[\w.+]+", requirement), f"{name}: {requirement}"
+                assert re.fullmatch(r"[A-Za-z0-9._\-\[\],]+==[\w.+]+(; .+)?", requirement), f"{name}: {requirement}"
