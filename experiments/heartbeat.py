@@ -19,11 +19,12 @@ class Heartbeat:
 
     renew: prolongs the lease and returns how many rows it still holds. A database that is away is waited for: the
     lease may then run out, and the result is refused where it is written.
+    doing: what the worker is shown to do meanwhile; None where it does several things at once.
     """
 
-    def __init__(self, *, renew: Callable[[], int], worker: str) -> None:
+    def __init__(self, *, renew: Callable[[], int], worker: str, doing: str | None = None) -> None:
         self._renew = renew
-        self._worker = worker
+        self._worker, self._doing = worker, doing
         self._lost = threading.Event()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -50,14 +51,23 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
+            self._tell(self._doing)
             while not self._done.wait(settings.LEASE_SECONDS / 3):
                 try:
                     if self._renew() == 0:
                         self._lost.set()
-                        return
-                    renew_presence(name=self._worker)
+                        break
                 except DatabaseError as error:
                     log.warning("%s could not renew its lease: %s", self._worker, error)
                     connection.close()
+                self._tell(self._doing)
+            self._tell(None if self._doing is None else "")
         finally:
+            connection.close()
+
+    def _tell(self, doing: str | None) -> None:
+        try:
+            renew_presence(name=self._worker, doing=doing)
+        except DatabaseError as error:
+            log.warning("%s could not say what it does: %s", self._worker, error)
             connection.close()

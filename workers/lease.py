@@ -23,7 +23,6 @@ class Reporter:
     def __init__(self, heartbeat: Heartbeat, write: Callable[[Progress], None], *, seconds: float) -> None:
         self._heartbeat, self._write, self._seconds = heartbeat, write, seconds
         self._next = 0.0
-        self._stage = ""
 
     def __call__(self, progress: Progress) -> None:
         """Raises: LeaseLost, WorkerShutdown."""

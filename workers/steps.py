@@ -32,7 +32,11 @@ def run_step(claim: PreparationClaim, work: Callable[[Report], None]) -> bool:
     Raises: what the work raised, after its reason was written into the row.
     """
     try:
-        with Heartbeat(renew=lambda: renew_preparation(token=claim.token), worker=claim.worker) as heartbeat:
+        with Heartbeat(
+            renew=lambda: renew_preparation(token=claim.token),
+            worker=claim.worker,
+            doing=f"preparing {claim.slug}: {claim.step}",
+        ) as heartbeat:
             work(Reporter(heartbeat, lambda progress: _write(claim, progress), seconds=REPORT_SECONDS))
         return True
     except LeaseLost as error:

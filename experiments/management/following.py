@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils import timezone
 from tqdm import tqdm
 
-from experiments.models import WorkerSeen
+from experiments.lifecycle import BenchmarkState
+from experiments.models import Benchmark, WorkerSeen
 from experiments.selectors.workers_page import alive_since
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def follow(look: Callable[[], tuple[str, int, int, bool]], *, what: str, queues:
                 _remark(bar, queues)
             connection.close()  # back to the pool while this waits
             time.sleep(POLL_SECONDS)
+
+
+def look_at_benchmark(slug: str) -> tuple[str, int, int, bool]:
+    """Stage, done, total and whether the preparation has ended."""
+    row = Benchmark.objects.only("state", "stage", "progress_done", "progress_total").get(slug=slug)
+    return row.stage, row.progress_done, row.progress_total, row.state != BenchmarkState.PREPARING
 
 
 def _remark(bar: "tqdm[Any]", queues: tuple[str, ...]) -> None:

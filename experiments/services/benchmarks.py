@@ -132,8 +132,10 @@ def _columns(facts: BenchmarkFacts) -> dict[str, Any]:
 
 
 def _check(facts: BenchmarkFacts) -> None:
+    columns = _columns(facts)
+    others = {field.name for field in Benchmark._meta.fields if field.name not in columns}
     try:
-        Benchmark(**_columns(facts)).clean_fields()
+        Benchmark(**columns).clean_fields(exclude=others)
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise InvalidInput(f"{field}: {messages[0]}", pointer=f"#/{field}") from error

@@ -126,9 +126,10 @@ def _wake_the_sleeping() -> int:
         for pk in list(uploads.values_list("pk", flat=True)[:MOST_WAKE_UPS]):
             dispatch.score_upload(pk)
             sent += 1
-    for row in preparing if depths["gpu"] + depths["evaluation"] == 0 else ():
-        wake(row)
-        sent += 1
+    if max(depths["gpu"], depths["evaluation"]) < MOST_WAKE_UPS:
+        for row in preparing:
+            wake(row)
+            sent += 1
     return sent
 
 

@@ -51,10 +51,10 @@ def announce_methods(*, methods: Sequence[MethodFacts]) -> None:
         Method.objects.filter(name__in=gone, enabled=True).update(enabled=False, code_digest="")
 
 
-def renew_presence(*, name: str, doing: str | None = None) -> None:
-    """The worker still lives. doing: in a few words; None leaves it as it was."""
+def renew_presence(*, name: str, doing: str | None = None) -> bool:
+    """The worker still lives. doing: in a few words; None leaves it as it was. Returns: whether it is known at all."""
     fields = {} if doing is None else {"doing": doing[:200]}
-    WorkerSeen.objects.filter(name=name).update(seen_at=timezone.now(), **fields)
+    return bool(WorkerSeen.objects.filter(name=name).update(seen_at=timezone.now(), **fields))
 
 
 def retire(*, name: str) -> None:

@@ -13,9 +13,9 @@ from experiments.selectors.workers_page import queue_depths
 from experiments.services.experiments import submit_experiment
 from experiments.services.reaper import reap
 from experiments.services.runs import claim_runs, record_predictions
+from tests.broker import flush
 from tests.factories import make_benchmark, make_method, make_user
 from tests.labelled import make_labelled_benchmark, trained
-from tests.test_broker import flush
 
 
 @pytest.fixture

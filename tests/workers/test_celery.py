@@ -12,8 +12,8 @@ from experiments.lifecycle import ExperimentState, RunState
 from experiments.models import Evaluation, Event, Experiment, Prediction, WorkerSeen
 from experiments.services.experiments import cancel_experiment, submit_experiment
 from experiments.services.reaper import reap
+from tests.broker import flush
 from tests.factories import make_user
-from tests.test_broker import flush
 from tests.workers.celery_worker import LEASE_SECONDS, ROOT, Worker, running, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

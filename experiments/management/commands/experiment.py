@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from experiments.errors import LabError, NotReady
 from experiments.lifecycle import EXPERIMENT_TERMINAL, RUN_TERMINAL, BenchmarkState, ExperimentState, RunState
-from experiments.management.following import acting_user, follow
+from experiments.management.following import acting_user, follow, look_at_benchmark
 from experiments.models import Benchmark, Experiment
 from experiments.permissions import can_manage_benchmarks, can_see_holdout
 from experiments.selectors.experiment_page import export_of
@@ -115,12 +115,6 @@ def _wait_until_ready(user: Any, slug: str) -> None:
             raise NotReady(f"{slug} has not been prepared yet")
         request_preparation(user=user, slug=slug)
     follow(lambda: look_at_benchmark(slug), what=f"preparing {slug}", queues=("gpu", "evaluation"))
-
-
-def look_at_benchmark(slug: str) -> tuple[str, int, int, bool]:
-    """Stage, done, total and whether the preparation has ended."""
-    row = Benchmark.objects.only("state", "stage", "progress_done", "progress_total").get(slug=slug)
-    return row.stage, row.progress_done, row.progress_total, row.state != BenchmarkState.PREPARING
 
 
 def _look(experiment_id: int) -> tuple[str, int, int, bool]:

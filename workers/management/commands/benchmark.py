@@ -11,8 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from experiments.errors import LabError
 from experiments.lifecycle import BenchmarkState
-from experiments.management.commands.experiment import look_at_benchmark
-from experiments.management.following import acting_user, follow
+from experiments.management.following import acting_user, follow, look_at_benchmark
 from experiments.models import Benchmark
 from experiments.services.benchmarks import BenchmarkFacts, import_benchmark, request_preparation, sync_builtin
 from experiments.services.references import import_references

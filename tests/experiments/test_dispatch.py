@@ -1,21 +1,14 @@
-"""The broker of the tests: what is in it, and emptying it; and what happens to a submission while it is away."""
+"""tests experiments/dispatch.py: a broker that was emptied, a broker that is away."""
 
 import pytest
-import redis
 from celery import Celery
-from django.conf import settings
 
 from experiments import dispatch
 from experiments.models import Experiment
 from experiments.selectors.workers_page import queue_depths
 from experiments.services.experiments import submit_experiment
+from tests.broker import flush
 from tests.factories import make_benchmark, make_method, make_user
-
-
-def flush() -> None:
-    """FLUSHALL: everything that messages, caches and channels knew is gone."""
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.flushall()
 
 
 @pytest.mark.django_db(transaction=True)
