@@ -98,7 +98,7 @@ def run_code_method(
     if reason is not None:
         raise SandboxUnavailable(reason)
     started = time.perf_counter()
-    warm = _warm() if limits == CODE_LIMITS else WarmChildren(limits)
+    warm = _warm() if limits == CODE_LIMITS else WarmChildren(limits, kept_ready=1)
     shared = wire.pack(*describe(training))
     finished: list[_Finished] = []
     try:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -16,6 +17,8 @@ from workers.sandbox import Limits, Mount, Sandboxed, SandboxUnavailable
 
 START_SECONDS = 120.0  # a cold disk reads torch in half a minute
 IDLE_SECONDS = 300.0  # a waiting sandbox holds 150 MB
+# Loading torch takes a core for 1.1 s, a run of a probe half of that: with cores to spare, more than one gets ready
+KEPT_READY = max(1, min(4, (os.cpu_count() or 1) // 4))
 _LAB = "/lab"
 _ROOT = Path(workers.__file__).resolve().parents[1]
 # What method code may import of ours: the student and the recipes. No dataset, which would be made of answers.
@@ -73,16 +76,17 @@ class Child:
 
 
 class WarmChildren:
-    """Keeps one child ready: started when the one before it is taken, given up after IDLE_SECONDS without work.
+    """Keeps children ready: started when one is taken, given up after IDLE_SECONDS without work.
 
     One thread starts them all and lives on: the kernel ends a sandbox with the thread that made it.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, kept_ready: int = KEPT_READY) -> None:
         self.limits = limits
+        self._kept_ready = kept_ready
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="warm-sandboxes")
         self._lock = threading.Lock()
-        self._waiting: Future[Child] | None = None
+        self._waiting: deque[Future[Child]] = deque()
         self._idle = 0  # counts calls of `_keep_ready`, so that a timer knows whether it is the newest
 
     @contextlib.contextmanager
@@ -96,13 +100,13 @@ class WarmChildren:
             child.close()
 
     def close(self) -> None:
-        """Ends the waiting child and the thread."""
+        """Ends those that wait, and the thread."""
         self._give_up()
         self._starter.shutdown()
 
     def _ready(self) -> Child:
         with self._lock:
-            waiting, self._waiting = self._waiting, None
+            waiting = self._waiting.popleft() if self._waiting else None
         if waiting is not None:
             with contextlib.suppress(SandboxUnavailable):  # it died meanwhile; a fresh one says why, if it does too
                 return _up(waiting.result())
@@ -111,8 +115,8 @@ class WarmChildren:
     def _keep_ready(self) -> None:
         with self._lock:
             self._idle += 1
-            if self._waiting is None:
-                self._waiting = self._starter.submit(Child, self.limits)
+            while len(self._waiting) < self._kept_ready:
+                self._waiting.append(self._starter.submit(Child, self.limits))
             timer = threading.Timer(IDLE_SECONDS, self._give_up, kwargs={"idle": self._idle})
         timer.daemon = True
         timer.start()
@@ -121,10 +125,10 @@ class WarmChildren:
         with self._lock:
             if idle is not None and idle != self._idle:
                 return
-            waiting, self._waiting = self._waiting, None
-        if waiting is not None:
+            waiting, self._waiting = self._waiting, deque()
+        for child in waiting:
             with contextlib.suppress(SandboxUnavailable):
-                waiting.result().close()
+                child.result().close()
 
 
 def _up(child: Child) -> Child:
