@@ -4,11 +4,11 @@ from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 
+from experiments.indexes import EXPERIMENT_INDEXES, RUN_INDEXES
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, RunState, Standing
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet
 from experiments.snapshots.models import Snapshot
@@ -224,14 +224,7 @@ class Experiment(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [
-            models.Index(fields=["benchmark", "standing", "-dev_pgr"], name="experiment_board"),
-            models.Index(fields=["state", "-id"], name="experiment_state"),
-            models.Index(fields=["submitter", "-id"], name="experiment_submitter"),
-            models.Index(fields=["method", "-id"], name="experiment_method"),
-            models.Index(fields=["benchmark", "-id"], name="experiment_benchmark"),
-            GinIndex(fields=["search"], name="experiment_search"),
-        ]
+        indexes: ClassVar = EXPERIMENT_INDEXES
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(state__in=ExperimentState.values), name="experiment_state_known"),
             models.CheckConstraint(condition=Q(seeds__gte=1), name="experiment_seeds_positive"),
@@ -278,7 +271,7 @@ class Run(Lease):
 
     class Meta:
         ordering: ClassVar = ["experiment", "seed_index"]
-        indexes: ClassVar = [models.Index(fields=["state", "lease_until"], name="run_state_lease")]
+        indexes: ClassVar = RUN_INDEXES
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["experiment", "seed_index"], name="run_seed_index_unique"),
             models.CheckConstraint(condition=Q(state__in=RunState.values), name="run_state_known"),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Prefetch
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
 from django.utils import timezone
 
+from experiments.indexes import best_first
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, Standing
 from experiments.models import Baseline, Benchmark, Evaluation, Experiment, Item, LeakMeter, ReferenceResult
 from experiments.permissions import can_see_holdout
@@ -111,18 +112,7 @@ def benchmark_page_of(user: "Actor", slug: str) -> BenchmarkPage:
     lines = [line for line in benchmark.baselines.all() if holdout or line.split != "holdout"]
     lines.sort(key=lambda line: (line.split, _BY_ARM.index(line.arm)))
     gaps = [gap for split in ("dev", "holdout") if (gap := _gap(lines, split))]
-    best = (
-        Experiment.objects.visible_to(user)
-        .filter(
-            benchmark=benchmark,
-            standing=Standing.COUNTED,
-            state=ExperimentState.SCORED,
-            method_class=MethodClass.WEAK_TO_STRONG,
-            dev_pgr__isnull=False,
-        )
-        .select_related("method", "submitter", "benchmark")
-        .order_by("-dev_pgr")[:BEST_SHOWN]
-    )
+    best = _counted().filter(benchmark=benchmark).select_related("method", "submitter", "benchmark")[:BEST_SHOWN]
     return BenchmarkPage(
         benchmark=benchmark,
         sizes=[(split, benchmark.sizes[split]) for split in SPLITS if split in benchmark.sizes],
@@ -200,12 +190,17 @@ def _examples(benchmark: Benchmark) -> list[Item]:
 
 def _best_counted() -> dict[int, Experiment]:
     """The best weak-to-strong experiment of each benchmark: what ignores the teacher is no answer to its question."""
-    best = (
-        Experiment.objects.filter(
-            standing=Standing.COUNTED, method_class=MethodClass.WEAK_TO_STRONG, dev_pgr__isnull=False
-        )
-        .order_by("benchmark_id", "-dev_pgr", "id")
-        .distinct("benchmark_id")
-        .only("id", "title", "dev_pgr", "dev_score", "benchmark_id", "method_class")
-    )
-    return {each.benchmark_id: each for each in best}
+    of_each = _counted().filter(benchmark=OuterRef("pk")).values("pk")[:1]
+    best = Benchmark.objects.annotate(best=Subquery(of_each)).exclude(best=None).values_list("best", flat=True)
+    columns = ("id", "title", "dev_pgr", "dev_score", "benchmark_id", "method_class")
+    return {each.benchmark_id: each for each in Experiment.objects.filter(pk__in=list(best)).only(*columns)}
+
+
+def _counted() -> QuerySet[Experiment]:
+    """Weak-to-strong experiments whose score counts, the best first."""
+    return Experiment.objects.filter(
+        standing=Standing.COUNTED,
+        state=ExperimentState.SCORED,
+        method_class=MethodClass.WEAK_TO_STRONG,
+        dev_pgr__isnull=False,
+    ).order_by(*best_first("dev_pgr"))

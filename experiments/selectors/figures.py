@@ -110,10 +110,10 @@ def best_steps(user: "Actor", benchmark_slug: str) -> list[StepRow]:
     best = counted.values("submitter").annotate(best=Max("dev_pgr")).order_by("-best")[:MOST_SUBMITTERS]
     leaders = [row["submitter"] for row in best]
     before = Window(Max("dev_pgr"), partition_by=[F("submitter_id")], order_by=[F("finished_at").asc(), F("id").asc()])
+    # two steps, because the window has to be sorted: its rows are kept small
+    rising = counted.filter(submitter__in=leaders).annotate(best_so_far=before).filter(dev_pgr=F("best_so_far"))
     rises = (
-        counted.filter(submitter__in=leaders)
-        .annotate(best_so_far=before)
-        .filter(dev_pgr=F("best_so_far"))
+        Experiment.objects.filter(pk__in=list(rising.order_by().values_list("pk", flat=True)))
         .select_related("submitter")
         .only("id", "title", "state", "seeds", "dev_pgr", "dev_score", "finished_at", "submitter__username")
         .order_by("finished_at", "id")

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 
+from experiments.indexes import best_first
 from experiments.lifecycle import ExperimentState, MethodClass, Standing
 from experiments.models import Benchmark, Experiment, ReferenceResult
 from experiments.permissions import can_see_holdout
@@ -50,10 +51,12 @@ def board_experiments(user: "Actor", benchmark: str, method_class: str, *, stand
     standing: "all", or "" for what is ranked.
     """
     found: QuerySet[Experiment] = Experiment.objects.visible_to(user).filter(
-        benchmark__slug=benchmark, method_class=method_class, state=ExperimentState.SCORED
+        benchmark=Subquery(Benchmark.objects.filter(slug=benchmark).values("pk")[:1]),
+        method_class=method_class,
+        state=ExperimentState.SCORED,
     )
     found = found if standing == "all" else found.filter(standing__in=RANKED)
-    return found.select_related("benchmark", "method", "submitter").defer(*_HEAVY).order_by("-dev_pgr", "-id")
+    return found.select_related("benchmark", "method", "submitter").defer(*_HEAVY).order_by(*best_first("dev_pgr"))
 
 
 def board_page(user: "Actor", benchmark: str, method_class: str, *, standing: str = "", cursor: str = "") -> BoardPage:
