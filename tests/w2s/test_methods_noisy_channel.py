@@ -32,7 +32,7 @@ def test_a_mirrored_channel_treats_both_labels_alike() -> None:
 
 
 def test_the_scale_of_the_prior_is_the_one_dimensional_logistic_fit() -> None:
-    log_odds = np.array([1.0, -1.0, 1.0, -1.0])
+    log_odds = np.tile([1.0, -1.0, 1.0, -1.0], (3, 1))
     posterior = np.array([[0.75, 0.25, 0.75, 0.25], [0.25, 0.75, 0.25, 0.75], [1, 0, 1, 0]])
     # sigmoid(a) = .75 at a = ln 3; a prior that points the wrong way is not turned round; separation stops at 10
     np.testing.assert_allclose(fitted_scale(log_odds, posterior, np.ones((3, 4))), [np.log(3), 0, 10], atol=1e-6)
@@ -47,6 +47,15 @@ def test_one_round_with_a_flat_student_is_the_channel_alone() -> None:
     (curve,) = context.student.diary.curves
     expected = np.mean([abs(1.7 / 6 - 0.1), abs(1.7 / 6 - 0.3), abs(4.3 / 6 - 0.8), abs(4.3 / 6 - 0.9)])
     assert curve.y[0][0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_prior_is_learnt_once_from_hard_labels_and_heard_every_round() -> None:
+    student = RecordingStudent(beliefs=lambda targets: np.float32([[0.9, 0.9, 0.1, 0.9]]))
+    context = make_context([[0.8, 0.7, 0.3, 0.45]], student=student)
+    targets, *_ = fitted("noisy-channel", context, levels=1)
+    (asked,) = student.asked
+    assert asked.tolist() == [[1, 1, 0, 0]]
+    assert (targets[0] > 0.5).tolist() == [True, True, False, True]  # three agreements make the prior worth more
 
 
 def test_a_zero_shot_prior_can_overrule_the_teacher() -> None:

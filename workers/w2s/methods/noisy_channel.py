@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from workers.w2s.methods import LIKELIHOOD, METHODS, WEAK_LABELS, Method, StudentOptions
+from workers.w2s.methods import LIKELIHOOD, METHODS, WEAK_LABELS, Method, StudentOptions, hardened
 from workers.w2s.methods.zero_shot import prior_of
 from workers.w2s.problem import Context, Curve, Floats, Predictor
-from workers.w2s.spec import Progress
 
 Doubles = NDArray[np.float64]
 
@@ -23,23 +22,28 @@ class NoisyChannelOptions(StudentOptions):
     """Options of the noisy channel."""
 
     prior: Literal["student", "likelihood"] = Field(
-        "student", description="P(label | item): cross-fitted students, or the strong model's zero-shot log-odds."
+        "student",
+        description="What is believed before the teacher is heard: students trained on the labels of other questions, "
+        "or the strong model's zero-shot log-odds.",
     )
     levels: int = Field(5, ge=1, le=50, description="Levels of the teacher's confidence, each with its error rate.")
-    rounds: int = Field(5, ge=1, le=50, description="Rounds of expectation maximisation.")
+    rounds: int = Field(20, ge=1, le=200, description="Rounds of expectation maximisation.")
 
 
 @METHODS.register("noisy-channel")
 class NoisyChannel(Method):
-    """q(y) ∝ p0(y | x) p(weak label | y); the channel and p0 are refitted on q, and q trains the student."""
+    """q(y) ∝ p0(y | x)^a · p(weak label | y); the channel and the scale a are refitted on q, and q trains the student.
+
+    The prior itself is not refitted: a student trained on q would hear the teacher's evidence again in every round.
+    """
 
     name: ClassVar[str] = "noisy-channel"
     title: ClassVar[str] = "Noisy-channel posterior (EM)"
     summary: ClassVar[str] = "Estimate how the teacher errs by EM, and train on the posterior of the true label."
     source: ClassVar[str] = (
-        "Dawid and Skene 1979 with a learnt prior, as Raykar et al. 2010, Learning from crowds. Departs: one teacher "
-        "whose probability is cut into levels of confidence; the prior is cross-fitted by question; for pairs, whose "
-        "order is arbitrary, the channel is the same in both directions."
+        "Dawid and Skene 1979 with a prior of the item, after Raykar et al. 2010, Learning from crowds. Departs: one "
+        "teacher whose probability is cut into levels of confidence; of the prior only the scale is refitted; for "
+        "pairs, whose order is arbitrary, the channel is the same in both directions."
     )
     uses: ClassVar[frozenset[str]] = frozenset({WEAK_LABELS})
     Options: ClassVar[type[NoisyChannelOptions]] = NoisyChannelOptions
@@ -51,13 +55,13 @@ class NoisyChannel(Method):
     def fit(self, context: Context, options: NoisyChannelOptions) -> Predictor:
         """Expectation maximisation from q = weak labels; then the posterior into the student."""
         cells = confidence_cells(context.weak_probs, context.weights, options.levels)
+        prior = self._prior(context, options)
         posterior = context.weak_probs.astype(np.float64)
         changes = []
-        for turn in range(options.rounds):
-            context.report(Progress("expectation maximisation", turn, options.rounds))
-            prior = self._prior(context, posterior, options)
+        for _ in range(options.rounds):
+            scale = fitted_scale(prior, posterior, context.weights)
             evidence = channel_evidence(cells, posterior, context.weights, 2 * options.levels, context.kind == "pair")
-            after = _sigmoid(prior + evidence)
+            after = _sigmoid(scale[:, None] * prior + evidence)
             changes.append((context.weights * np.abs(after - posterior)).sum(1) / context.weights.sum(1))
             posterior = after
         rounds = tuple(float(turn + 1) for turn in range(options.rounds))
@@ -65,12 +69,11 @@ class NoisyChannel(Method):
         context.student.diary.curves.append(Curve("mean change of the posterior", "round", rounds, moved))
         return context.student.fit(posterior.astype(np.float32), context.weights, l2=options.l2)
 
-    def _prior(self, context: Context, posterior: Doubles, options: NoisyChannelOptions) -> Doubles:
+    def _prior(self, context: Context, options: NoisyChannelOptions) -> Doubles:
         """(S, N) log-odds of label 1 before the teacher is heard."""
         if options.prior == "likelihood":
-            log_odds = prior_of(context).astype(np.float64)
-            return fitted_scale(log_odds, posterior, context.weights)[:, None] * log_odds
-        probs = context.student.cross_fit(posterior.astype(np.float32), context.weights, l2=options.l2)
+            return np.broadcast_to(prior_of(context).astype(np.float64), context.weights.shape)
+        probs = context.student.cross_fit(hardened(context.weak_probs), context.weights, l2=options.l2)
         kept = np.clip(probs.astype(np.float64), _CLIP, 1 - _CLIP)
         return np.asarray(np.log(kept) - np.log1p(-kept))
 
@@ -111,7 +114,7 @@ def channel_evidence(
 def fitted_scale(log_odds: Doubles, posterior: Doubles, weights: Floats) -> Doubles:
     """(S,) scale in [0, 10] at which scale·log_odds predicts each seed's posterior best, by halving the interval.
 
-    log_odds: (N,). posterior, weights: (S, N). The slope of the log loss grows with the scale.
+    log_odds, posterior, weights: (S, N). The slope of the log loss grows with the scale.
     """
     low, high = np.zeros(len(posterior)), np.full(len(posterior), _STEEPEST)
     for _ in range(_HALVINGS):
