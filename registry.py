@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -28,6 +29,7 @@ class Registry(Generic[T]):
         self._package = package
         self._items: dict[str, T] = {}
         self._loaded = False
+        self._lock = threading.RLock()
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator: file the decorated object under `name`. Raises DuplicateName."""
@@ -53,10 +55,11 @@ class Registry(Generic[T]):
         return sorted(self._items)
 
     def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True  # before the imports: a plug-in may ask for its siblings' names
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"{self._package}.{module.name}")
+        with self._lock:  # other threads wait until all are there; the loading one may come back in
+            if self._loaded:
+                return
+            self._loaded = True  # before the imports: a plug-in may ask for its siblings' names
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                if not module.name.startswith("_"):
+                    importlib.import_module(f"{self._package}.{module.name}")

@@ -148,6 +148,7 @@ CLAUDE_MAX_TOKENS = env.integer("CLAUDE_MAX_TOKENS", 16_000, least=256, most=128
 CLAUDE_CONTEXT_TOKENS = env.integer("CLAUDE_CONTEXT_TOKENS", 200_000, least=10_000, most=2_000_000)
 CLAUDE_TIMEOUT_SECONDS = env.integer("CLAUDE_TIMEOUT_SECONDS", 600, least=1, most=3600)
 
+AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine search researchers, which need no key
 SUBMISSION_GUARD = "agents.guard.AgentGuard"  # what an agent submits is held and paid for; see experiments/guard.py
 
 STORAGES = {

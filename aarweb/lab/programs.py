@@ -10,17 +10,22 @@ from aarweb.lab.processes import Program
 
 WEB = "web"
 
+AGENT_THREADS = 16
 # name: queues, how tasks run side by side. One training at a time; the others mostly wait for rows and sockets.
 _WORKERS = {
     "worker-gpu": ("gpu", ["--pool", "solo"]),
     "worker-evaluation": ("evaluation", ["--pool", "threads", "-c", "2"]),
-    "worker-default": ("default,agents", ["--pool", "threads", "-c", "4"]),
+    "worker-default": ("default", ["--pool", "threads", "-c", "4"]),
+    # a step waits for a model most of its time; so many think at once, the others' rows wait
+    "worker-agents": ("agents", ["--pool", "threads", "-c", str(AGENT_THREADS)]),
 }
 # What Celery says at each start and each reconnection, whatever the settings are: that root runs it (the containers and
 # laptops where it does are their owner's), and that Celery 6 will have another default for acknowledging late.
 _KNOWN = ("ignore:You're running the worker with superuser", "ignore::PendingDeprecationWarning")
 # Draws runs' seeds; gpu workers are handed seeds and never derive them.
 _NOT_FOR_GPU = {"SEED_SECRET", "SEED_SECRET_FILE"}
+# Speaks to the model's API; nobody else holds the key, least of all the worker whose sandboxes run agents' code.
+_ONLY_FOR_AGENTS = {"ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE"}
 
 
 def environment(paths: Paths, services: Mapping[str, str]) -> dict[str, str]:
@@ -55,7 +60,12 @@ def background(variables: Mapping[str, str]) -> list[Program]:
         command = [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", *level, *pool]
         # there is no other worker to agree with at the start; rows carry the state
         command += ["--without-mingle", "--without-gossip"]
-        own = {k: v for k, v in variables.items() if name != "worker-gpu" or k not in _NOT_FOR_GPU}
+        kept_back = (_NOT_FOR_GPU if name == "worker-gpu" else set()) | (
+            set() if name == "worker-agents" else _ONLY_FOR_AGENTS
+        )
+        own = {key: value for key, value in variables.items() if key not in kept_back}
+        if name == "worker-agents":  # every thread, and its heartbeat now and then
+            own.setdefault("DATABASE_POOL", str(AGENT_THREADS + 8))
         programs.append(Program(name, command, own, PROJECT))
     beat = [*celery, "beat", *level, "--pidfile="]
     return [*programs, Program("beat", beat, variables, PROJECT)]

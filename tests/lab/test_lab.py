@@ -17,7 +17,17 @@ from tests.lab.labs import ROOT, Lab, as_account, free_port, manage, survivors, 
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-PROCESSES = {"web", "postgres", "valkey", "worker-gpu", "worker-evaluation", "worker-default", "beat", "watchdog"}
+PROCESSES = {
+    "web",
+    "postgres",
+    "valkey",
+    "worker-gpu",
+    "worker-evaluation",
+    "worker-default",
+    "worker-agents",
+    "beat",
+    "watchdog",
+}
 # A session that does not exist: the web has to ask the database before it can send us to the login page.
 ASKS_DATABASE = {"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345"}
 

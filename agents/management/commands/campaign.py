@@ -1,0 +1,132 @@
+"""`manage.py campaign`: start, watch, freeze, thaw and stop campaigns from a terminal."""
+
+import json
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from agents.directions import DIRECTIONS
+from agents.lifecycle import BudgetKind
+from agents.models import Campaign
+from agents.selectors.campaigns import campaign_detail
+from agents.serializers.campaigns import CampaignDetail
+from agents.services.budgets import MICRO, amount_text
+from agents.services.campaigns import (
+    AgentPlan,
+    create_campaign,
+    freeze_campaign,
+    start_campaign,
+    stop_campaign,
+    thaw_campaign,
+)
+from experiments.errors import LabError
+from experiments.models import Experiment
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class Command(BaseCommand):
+    """Acts as the lab's owner unless told otherwise; services decide what is allowed."""
+
+    help = "Starts, shows, freezes, thaws and stops campaigns."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One verb each."""
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        start = verbs.add_parser("start", help="make a campaign and let its agents begin")
+        start.add_argument("--name", default="Campaign")
+        start.add_argument("--benchmark", action="append", required=True, help="slug; may be given several times")
+        start.add_argument("--agents", type=int, default=9, help="how many; directions are given out in turn")
+        start.add_argument("--researcher", choices=["search", "claude"], default="search")
+        start.add_argument("--model", default=settings.CLAUDE_MODEL, help="for Claude researchers")
+        start.add_argument("--dollars", type=float, help="money budget; needed for Claude researchers")
+        start.add_argument("--gpu-seconds", type=int, help="worker time budget")
+        for verb, text in (("freeze", "hold every agent"), ("stop", "end it for good"), ("thaw", "let it go on")):
+            held = verbs.add_parser(verb, help=text)
+            held.add_argument("campaign", type=int)
+            held.add_argument("--reason", required=verb != "thaw", default="")
+        status = verbs.add_parser("status", help="one campaign, or a line for each")
+        status.add_argument("campaign", type=int, nargs="?")
+        for each in verbs.choices.values():
+            each.add_argument("--json", action="store_true", help="answer as the API does")
+            each.add_argument("--user", default="owner", help="account that acts (owner)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Raises: CommandError with the service's sentence."""
+        user = get_user_model().objects.filter(username=options["user"]).first()
+        if user is None:
+            raise CommandError(f"there is no account {options['user']!r}; name one with --user")
+        try:
+            campaign = self._act(user, options)
+        except LabError as error:
+            raise CommandError(str(error)) from None
+        if campaign is not None:
+            self._show(user, campaign.pk, as_json=options["json"])
+
+    def _act(self, user: "User", options: dict[str, Any]) -> Campaign | None:
+        verb, key = options["verb"], options.get("campaign")
+        if verb == "start":
+            return self._start(user, options)
+        if verb == "status" and key is None:
+            self._list(as_json=options["json"])
+            return None
+        if verb != "status":
+            services = {"freeze": freeze_campaign, "thaw": thaw_campaign, "stop": stop_campaign}
+            return services[verb](user=user, campaign_id=key, reason=options["reason"])
+        return Campaign(pk=key)
+
+    def _start(self, user: "User", options: dict[str, Any]) -> Campaign:
+        claude = options["researcher"] == "claude"
+        if claude and options["dollars"] is None:
+            raise CommandError("Claude researchers cost money: say how much with --dollars")
+        if claude and not settings.ANTHROPIC_API_KEY:
+            raise CommandError("set ANTHROPIC_API_KEY (or ANTHROPIC_API_KEY_FILE), or use --researcher search")
+        budgets = {}
+        if options["dollars"] is not None:
+            budgets[BudgetKind.MONEY.value] = int(options["dollars"] * MICRO)
+        if options["gpu_seconds"] is not None:
+            budgets[BudgetKind.GPU_SECONDS.value] = options["gpu_seconds"]
+        plans = [
+            AgentPlan(
+                researcher=options["researcher"],
+                model=options["model"] if claude else "",
+                direction=DIRECTIONS[index % len(DIRECTIONS)].slug,
+            )
+            for index in range(options["agents"])
+        ]
+        made = create_campaign(
+            user=user, name=options["name"], benchmarks=options["benchmark"], agents=plans, budgets=budgets
+        )
+        return start_campaign(user=user, campaign_id=made.pk)
+
+    def _list(self, *, as_json: bool) -> None:
+        rows = [{"id": each.pk, "name": each.name, "state": each.state} for each in Campaign.objects.all()]
+        if as_json:
+            self.stdout.write(json.dumps(rows))
+            return
+        for row in rows:
+            self.stdout.write(f"{row['id']:>5}  {row['state']:<9} {row['name']}")
+        if not rows:
+            self.stdout.write("No campaigns yet: `manage.py campaign start --benchmark geography`.")
+
+    def _show(self, user: "User", campaign_id: int, *, as_json: bool) -> None:
+        campaign = campaign_detail(user, campaign_id)
+        facts = CampaignDetail(campaign).data
+        if as_json:
+            self.stdout.write(json.dumps(facts))
+            return
+        self.stdout.write(f"campaign {campaign.pk}: {campaign.name}, {campaign.state} {campaign.reason}".rstrip())
+        for budget in facts["budgets"]:
+            spent = amount_text(budget["kind"], budget["spent"])
+            self.stdout.write(f"  {budget['kind']}: {spent} of {amount_text(budget['kind'], budget['limit'])}")
+        for agent in facts["agents"]:
+            self.stdout.write(
+                f"  {agent['name']:<24} {agent['state']:<9} {agent['steps_done']:>4} steps  {agent['doing']}"
+            )
+        best = Experiment.objects.filter(campaign=campaign.pk, dev_pgr__isnull=False).order_by("-dev_pgr").first()
+        if best is not None:
+            self.stdout.write(f"  best dev PGR {best.dev_pgr:.3f}: #{best.pk} {best.title}")
