@@ -2,13 +2,16 @@
 
 import os
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aarweb.settings")
-http = get_asgi_application()  # sets Django up, so it comes before anything that imports models
+django.setup(set_prefix=False)  # before anything that imports models
 
+from aarweb.handler import OneThreadHandler  # noqa: E402
 from agents.websocket import TokenOrSession  # noqa: E402
 from experiments.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": TokenOrSession(URLRouter(websocket_urlpatterns))})
+application = ProtocolTypeRouter(
+    {"http": OneThreadHandler(), "websocket": TokenOrSession(URLRouter(websocket_urlpatterns))}
+)

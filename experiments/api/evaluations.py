@@ -53,10 +53,9 @@ class Evaluations(APIView):
         receipt = once(
             user=caller(request), path=request.path, key=idempotency_key(request), body=request.data, make=make
         )
-        made = await_evaluation(receipt.body["upload"])
-        body = {**shapes.Evaluation(made).data, **receipt.body}
-        location = reverse("api_evaluation", kwargs={"evaluation_id": made.pk})
-        return respond(Answer(receipt.status, body, receipt.replayed), location)
+        told = await_evaluation(receipt.body["upload"])
+        location = reverse("api_evaluation", kwargs={"evaluation_id": told["id"]})
+        return respond(Answer(receipt.status, {**told, **receipt.body}, receipt.replayed), location)
 
 
 class EvaluationView(APIView):

@@ -7,7 +7,7 @@ from experiments import answers, events, scoring
 from experiments.ladder import climb, leaked_bits
 from experiments.models import Benchmark, Evaluation, LeakMeter, Upload
 from experiments.selectors.api_budgets import dev_ends
-from experiments.services.uploads import SPLIT, answer_name
+from experiments.services.uploads import SPLIT, answer_name, told_of
 from metrics import pgr
 
 BATCH = 32  # uploads of one benchmark scored in one transaction: whoever waits longest waits for this many
@@ -18,60 +18,81 @@ def score_upload(upload_id: int) -> None:
 
     In the order of arrival, under the lock of the benchmark's meter: the Ladder's answers depend on it.
     """
-    upload = Upload.objects.select_related("benchmark").get(pk=upload_id)
-    scored: list[int] = []
-    while upload.evaluation_id is None and upload_id not in scored:
-        scored = _score_waiting(upload.benchmark)
-        for each in scored:
-            answers.send(answer_name(each), {"upload": each})
-        if not scored:  # another worker was faster
-            upload.refresh_from_db(fields=["evaluation"])
+    while True:
+        scored = _score_waiting(upload_id)
+        for upload in scored:
+            if upload.evaluation is not None:
+                answers.send(answer_name(upload.pk), told_of(upload.evaluation))
+        if not scored or upload_id <= scored[-1].pk:
+            return
 
 
 @transaction.atomic
-def _score_waiting(benchmark: Benchmark) -> list[int]:
-    """The next batch. Returns: ids of the uploads that are scored."""
-    LeakMeter.objects.get_or_create(benchmark=benchmark)
-    meter = LeakMeter.objects.select_for_update().get(benchmark=benchmark)
-    waiting = list(Upload.objects.filter(benchmark=benchmark, evaluation=None).order_by("pk")[:BATCH])
+def _score_waiting(upload_id: int) -> list[Upload]:
+    """The next batch of the upload's benchmark, scored; empty if nothing waits."""
+    meter = _locked_meter(upload_id)
+    benchmark = meter.benchmark
+    waiting = list(
+        Upload.objects.filter(benchmark=benchmark, evaluation=None).select_related("submitter").order_by("pk")[:BATCH]
+    )
+    if not waiting:
+        return []
     ends = dev_ends(benchmark)
+    rises = []
     for upload in waiting:
-        _score(upload, benchmark, meter, ends)
-    meter.save()
-    return [upload.pk for upload in waiting]
+        updates = meter.updates
+        upload.evaluation = _evaluation(upload, benchmark, meter, ends)
+        rises += [upload] if meter.updates > updates else []
+    Evaluation.objects.bulk_create([upload.evaluation for upload in waiting if upload.evaluation])
+    if len(waiting) == 1:
+        waiting[0].save(update_fields=["evaluation"])
+    else:
+        Upload.objects.bulk_update(waiting, ["evaluation"])
+    meter.save(update_fields=["queries", "updates", "best_accuracy", "bits"])
+    for upload in rises:
+        _record_rise(upload, benchmark)
+    return waiting
 
 
-def _score(upload: Upload, benchmark: Benchmark, meter: LeakMeter, ends: tuple[float, float] | None) -> None:
-    """One evaluation row; advances the meter, which the caller saves."""
+def _locked_meter(upload_id: int) -> LeakMeter:
+    """The meter of the upload's benchmark, locked until the transaction ends; made if this is its first upload."""
+    rows = LeakMeter.objects.select_for_update(of=("self",)).select_related("benchmark")
+    meter = rows.filter(benchmark__uploads=upload_id).first()
+    if meter is None:
+        LeakMeter.objects.get_or_create(benchmark=Benchmark.objects.get(uploads=upload_id))
+        meter = rows.get(benchmark__uploads=upload_id)
+    return meter
+
+
+def _record_rise(upload: Upload, benchmark: Benchmark) -> None:
+    """The Ladder moved: news for everybody, because everybody is told it from now on."""
+    told = upload.evaluation.reported_pgr if upload.evaluation else None
+    payload = {"benchmark": benchmark.slug, "evaluation": upload.evaluation_id, "dev_pgr": told}
+    events.record("evaluation.improved", f"benchmark:{benchmark.slug}", actor=upload.submitter, payload=payload)
+
+
+def _evaluation(upload: Upload, benchmark: Benchmark, meter: LeakMeter, ends: tuple[float, float] | None) -> Evaluation:
+    """The row to write for one upload; advances the meter, which the caller saves."""
     bits = np.unpackbits(np.frombuffer(upload.predictions, dtype=np.uint8), count=upload.n_items)
-    agreement, n_items, digest = scoring.dev_labels_agreement(benchmark, bits)
-    best, moved = climb(meter.best_accuracy, agreement)
+    accuracy, n_items, digest = scoring.dev_labels_agreement(benchmark, bits)
     before = meter.bits
+    rung = climb(meter.best_accuracy, accuracy)
     meter.queries += 1
-    meter.updates += moved
-    meter.best_accuracy = best
+    meter.updates += rung.moved
+    meter.best_accuracy = rung.best
     meter.bits = leaked_bits(meter.queries, meter.updates)
-    told = pgr(best, *ends) if ends else None
-    upload.evaluation = Evaluation.objects.create(
+    return Evaluation(
         benchmark=benchmark,
-        submitter_id=upload.submitter_id,
+        submitter=upload.submitter,
         split=SPLIT,
         verified=False,
         predictions=upload.predictions,
         predictions_digest=upload.predictions_digest,
         n_items=n_items,
-        accuracy=agreement,
-        pgr=pgr(agreement, *ends) if ends else None,
-        reported_pgr=told,
+        accuracy=accuracy,
+        pgr=pgr(accuracy, *ends) if ends else None,
+        reported_pgr=pgr(rung.best, *ends) if ends else None,
         charged_bits=meter.bits - before,
         scorer_version=scoring.SCORER_VERSION,
         ground_truth_digest=digest,
     )
-    upload.save(update_fields=["evaluation"])
-    if moved:
-        events.record(
-            "evaluation.improved",
-            f"benchmark:{benchmark.slug}",
-            actor=upload.submitter,
-            payload={"benchmark": benchmark.slug, "evaluation": upload.evaluation.pk, "dev_pgr": told},
-        )

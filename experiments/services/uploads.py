@@ -6,7 +6,7 @@ The web process holds no label: it writes the row, sends its number, and waits f
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import connection, transaction
@@ -17,6 +17,7 @@ from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark, Evaluation, Upload
 from experiments.permissions import can_upload
 from experiments.selectors.api_budgets import upload_budget
+from experiments.serializers.evaluations import Evaluation as EvaluationShape
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -68,20 +69,27 @@ def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[in
     return Receipt(upload.pk, budget.left - 1)
 
 
-def await_evaluation(upload_id: int, *, seconds: int = WAIT_SECONDS) -> Evaluation:
-    """The evaluation of an upload, once the worker has made it.
+def await_evaluation(upload_id: int, *, seconds: int = WAIT_SECONDS) -> dict[str, Any]:
+    """What the submitter is told of an upload, once the worker has scored it: `told_of`.
 
     Raises: ScorerUnavailable if that takes longer than `seconds`; the upload is scored later all the same.
     """
     give_back_connection()  # so that waiting for a dead worker cannot exhaust the pool
-    answers.wait(answer_name(upload_id), seconds)
+    answer = answers.wait(answer_name(upload_id), seconds)
+    if answer is not None:
+        return answer
     found = Evaluation.objects.select_related("benchmark", "submitter").filter(upload=upload_id).first()
     if found is None:
         raise ScorerUnavailable(
             f"the scorer did not answer within {seconds} seconds; upload {upload_id} is kept and will be scored",
             upload=upload_id,
         )
-    return found
+    return told_of(found)
+
+
+def told_of(evaluation: Evaluation) -> dict[str, Any]:
+    """What a submitter may know of an evaluation, as the API shows it: the Ladder's answer, never the exact score."""
+    return dict(EvaluationShape(evaluation).data)
 
 
 def answer_name(upload_id: int) -> str:
