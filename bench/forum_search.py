@@ -2,10 +2,13 @@
 
     python bench/forum_search.py [--findings 100000] [--repeats 200] [--plan]
 
-Fills a scratch database (its own PostgreSQL in a temporary folder, or a new database on the server of DATABASE_URL) with texts whose words are
-spread like those of real language, and calls what page and API call: search, rank, one page of 25 rows with snippets, links, votes and rendered
-texts. The cache of rendered texts is filled as a forum in use has it. Every query has other words each time.
+Fills a scratch forum (PostgreSQL and Valkey of its own, in a temporary folder) with texts whose words are spread like
+those of real language, and calls what page and API call: search, rank, one page of 25 rows with snippets, links,
+votes and rendered texts. Every query has other words each time. "cpu" is what this process and its database backend
+computed: on a busy machine the clock measures the neighbours.
 """
+
+# ruff: noqa: PLC0415 - modules of Django's can be imported only when the scratch database is there
 
 import argparse
 import os
@@ -23,9 +26,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from aarweb.lab.paths import Paths  # noqa: E402
-from aarweb.lab.processes import Group  # noqa: E402
-from aarweb.lab.services import Services  # noqa: E402
+from aarweb.lab.paths import Paths
+from aarweb.lab.processes import Group
+from aarweb.lab.services import Services
 
 AUTHORS, EXPERIMENTS, WORDS = 60, 2000, 30_000
 BODY_WORDS = (40, 260)  # 0.3 to 2 kB
@@ -122,7 +125,7 @@ def _experiments(author: Any) -> list[int]:
     )
     rows = Experiment.objects.bulk_create(
         Experiment(
-            benchmark=benchmark, method=method, method_digest=f"{n:064x}", method_class="weak_to_strong", title=f"E {n}",
+            benchmark=benchmark, method=method, method_digest=f"{n:064x}", method_class="weak_to_strong", title=f"E{n}",
             submitter=author, seeds=5, state="scored", dev_accuracy=0.7, dev_pgr=0.5,
             dev_score={"low": 0.4, "high": 0.6, "bounded": True, "n_items": 500, "n_seeds": 5},
         )
@@ -193,7 +196,6 @@ def main() -> None:
 
 def _measure(language: Language, options: argparse.Namespace) -> float:
     from django.contrib.auth import get_user_model
-    from django.contrib.auth.models import Permission
 
     from forum.models import Finding
     from forum.selectors.findings import findings
