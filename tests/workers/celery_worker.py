@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,16 +57,28 @@ class Worker:
             self.process.wait()
 
 
-@contextmanager
-def running(*queues: str, folder: Path, cache_dir: Path):
-    """Workers for these queues, stopped at the end; their logs are printed, which pytest shows on a failure."""
-    workers = [Worker(each, folder / f"{each}.log", cache_dir) for each in queues]
-    try:
-        yield workers
-    finally:
-        for worker in workers:
+class Crew:
+    """One worker per queue, for many tests; one that a test has killed is replaced when it is next needed."""
+
+    def __init__(self, folder: Path, cache_dir: Path) -> None:
+        self._folder, self._cache_dir = folder, cache_dir
+        self._workers: dict[str, Worker] = {}
+
+    def start(self, *queues: str) -> list[Worker]:
+        """Living workers of these queues."""
+        for each in queues:
+            if each not in self._workers or self._workers[each].process.poll() is not None:
+                self._workers[each] = Worker(each, self._folder / f"{each}.log", self._cache_dir)
+        return [self._workers[each] for each in queues]
+
+    def stop(self) -> None:
+        """All of them, in order."""
+        for worker in self._workers.values():
             worker.stop()
-        for worker in workers:
+
+    def print_logs(self) -> None:
+        """For pytest to show beside a failure."""
+        for worker in self._workers.values():
             print(f"--- {worker.log.name}\n{worker.log.read_text()[-6000:]}")
 
 

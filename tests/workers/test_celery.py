@@ -8,23 +8,41 @@ from pathlib import Path
 import pytest
 
 from experiments import dispatch
-from experiments.lifecycle import ExperimentState, RunState
-from experiments.models import Evaluation, Event, Experiment, Prediction, WorkerSeen
+from experiments.lifecycle import BenchmarkState, ExperimentState, RunState
+from experiments.models import Benchmark, Evaluation, Event, Experiment, Prediction, WorkerSeen
+from experiments.services.benchmarks import request_preparation
 from experiments.services.experiments import cancel_experiment, submit_experiment
 from experiments.services.reaper import reap
 from tests.broker import flush
 from tests.factories import make_user
-from tests.workers.celery_worker import LEASE_SECONDS, ROOT, Worker, running, wait_for
+from tests.workers.celery_worker import LEASE_SECONDS, ROOT, Crew, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
+@pytest.fixture(scope="module")
+def crew(django_db_setup, tmp_path_factory, cache_dir):
+    """Workers that outlive a test: each takes seconds to start."""
+    workers = Crew(tmp_path_factory.mktemp("workers"), cache_dir)
+    yield workers
+    workers.stop()
+
+
 @pytest.fixture
-def lab(words, settings):
-    """A ready benchmark and an empty broker; the leases here are as short as the workers'."""
+def lab(registered, settings, crew):
+    """An empty broker, a gpu and an evaluation worker, and a benchmark that they have made ready; short leases."""
     settings.LEASE_SECONDS = LEASE_SECONDS
     flush()
-    return words
+    crew.start("gpu", "evaluation")
+    request_preparation(user=make_user("admin"), slug="words")
+    wait_for(is_ready, seconds=90, what="a ready benchmark")
+    yield crew
+    crew.print_logs()
+
+
+def is_ready() -> bool:
+    reap()  # as beat does every few seconds
+    return Benchmark.objects.get(slug="words").state == BenchmarkState.READY
 
 
 def submit(method: str = "vanilla", **fields) -> Experiment:
@@ -47,35 +65,28 @@ def is_scored(experiment: Experiment) -> bool:
     return state_of(experiment) == ExperimentState.SCORED
 
 
-def test_from_submission_to_score_and_what_workers_say_of_themselves(lab, tmp_path, cache_dir):
-    with running("gpu", "evaluation", folder=tmp_path, cache_dir=cache_dir):
-        wait_for(lambda: WorkerSeen.objects.count() == 2, what="two workers announce themselves")
-        first = submit()
-        wait_for(lambda: state_of(first) == ExperimentState.SCORED, what="a score")
-        started = time.monotonic()
-        second = submit(options={"l2": 0.3}, seeds=20)
-        wait_for(lambda: state_of(second) == ExperimentState.SCORED, what="a second score")
-        print(f"submit to score, 20 seeds, tiny model: {time.monotonic() - started:.2f} s")
-        gpu = WorkerSeen.objects.get(name="gpu@test")
-        assert gpu.queues == ["gpu"]
-        assert gpu.device.startswith("CPU")
-        assert gpu.versions["torch"]
-        assert gpu.runs_done == 23
-    wait_for(lambda: WorkerSeen.objects.get(name="gpu@test").doing == "shut down", what="an orderly end")
+def test_from_submission_to_score_and_what_workers_say_of_themselves(lab):
+    wait_for(lambda: WorkerSeen.objects.count() == 2, what="two workers announce themselves")
+    first = submit()
+    wait_for(lambda: state_of(first) == ExperimentState.SCORED, what="a score")
+    started = time.monotonic()
+    second = submit(options={"l2": 0.3}, seeds=20)
+    wait_for(lambda: state_of(second) == ExperimentState.SCORED, what="a second score")
+    print(f"submit to score, 20 seeds, tiny model: {time.monotonic() - started:.2f} s")
+    gpu = WorkerSeen.objects.get(name="gpu@test")
+    assert gpu.queues == ["gpu"]
+    assert gpu.device.startswith("CPU")
+    assert gpu.versions["torch"]
+    assert gpu.runs_done == 23
 
 
-def test_a_worker_killed_in_the_middle_is_made_up_for_exactly_once(lab, tmp_path, cache_dir):
+def test_a_worker_killed_in_the_middle_is_made_up_for_exactly_once(lab, tmp_path):
     marker = tmp_path / "starts"
     experiment = submit("patient", options={"seconds": 4, "marker": str(marker)})
-    with running("gpu", "evaluation", folder=tmp_path, cache_dir=cache_dir) as (gpu, _):
-        wait_for(lambda: waits(experiment), what="training")
-        gpu.kill()
-        heir = Worker("gpu", tmp_path / "heir.log", cache_dir)
-        try:
-            wait_for(lambda: is_scored(experiment), seconds=90, what="a score after the kill")
-        finally:
-            heir.stop()
-            print((tmp_path / "heir.log").read_text()[-4000:])
+    wait_for(lambda: waits(experiment), what="training")
+    lab.start("gpu")[0].kill()
+    lab.start("gpu")
+    wait_for(lambda: is_scored(experiment), seconds=90, what="a score after the kill")
     assert len(marker.read_text().splitlines()) == 2  # taken up twice
     assert set(experiment.runs.values_list("attempt", flat=True)) == {2}
     assert Prediction.objects.count() == 6  # finished once
@@ -83,63 +94,67 @@ def test_a_worker_killed_in_the_middle_is_made_up_for_exactly_once(lab, tmp_path
     assert Event.objects.filter(kind="experiment.scored").count() == 1
 
 
-def test_a_worker_that_is_killed_every_time_is_given_up(lab, tmp_path, cache_dir, settings):
-    settings.RUN_ATTEMPTS = 1
-    experiment = submit("patient", options={"seconds": 30})
-    with running("gpu", folder=tmp_path, cache_dir=cache_dir) as (gpu,):
-        wait_for(lambda: waits(experiment), what="training")
-        gpu.kill()
-        wait_for(lambda: reap().failed == 3, seconds=LEASE_SECONDS + 10, what="giving up")
-    assert state_of(experiment) == ExperimentState.FAILED
-    assert "stopped renewing its lease once (last: gpu@test)" in Experiment.objects.get(pk=experiment.pk).error
-
-
-def test_a_long_training_keeps_its_lease(lab, tmp_path, cache_dir):
+def test_a_long_training_keeps_its_lease_and_says_what_is_done(lab):
     experiment = submit("patient", options={"seconds": 2 * LEASE_SECONDS})
-    with running("gpu", "evaluation", folder=tmp_path, cache_dir=cache_dir):
-        wait_for(lambda: is_scored(experiment), what="a score")
+    doing = f"training experiment {experiment.pk}: patient on words"
+    wait_for(lambda: WorkerSeen.objects.filter(name="gpu@test", doing=doing).exists(), what="a word of it")
+    wait_for(lambda: is_scored(experiment), what="a score")
     assert set(experiment.runs.values_list("attempt", flat=True)) == {1}
 
 
-def test_cancelling_stops_a_training_in_the_middle(lab, tmp_path, cache_dir):
+def test_cancelling_stops_a_training_in_the_middle(lab):
     experiment = submit("patient", options={"seconds": 60})
-    with running("gpu", "evaluation", folder=tmp_path, cache_dir=cache_dir):
-        wait_for(lambda: waits(experiment), what="training")
-        cancel_experiment(user=experiment.submitter, experiment_id=experiment.pk)
-        after = submit()
-        wait_for(lambda: state_of(after) == ExperimentState.SCORED, seconds=30, what="the next experiment")
+    wait_for(lambda: waits(experiment), what="training")
+    cancel_experiment(user=experiment.submitter, experiment_id=experiment.pk)
+    after = submit()
+    wait_for(lambda: state_of(after) == ExperimentState.SCORED, seconds=30, what="the next experiment")
     assert state_of(experiment) == ExperimentState.CANCELLED
     assert not Prediction.objects.filter(run__experiment=experiment).exists()
 
 
-def test_an_emptied_broker_loses_nothing(lab, tmp_path, cache_dir):
+def test_an_emptied_broker_loses_nothing(lab):
+    during = submit("patient", options={"seconds": 2})
     waiting = [submit(title=str(index)) for index in range(4)]
+    wait_for(lambda: waits(during), what="work under way")
     flush()
-    with running("gpu", "evaluation", folder=tmp_path, cache_dir=cache_dir):
-        wait_for(lambda: WorkerSeen.objects.count() == 2, what="two workers announce themselves")
-        during = submit("patient", options={"seconds": 2})
-        wait_for(lambda: waits(during) or all(map(is_scored, waiting)), what="work under way")
-        flush()
-        for experiment in (*waiting, during):
-            wait_for(lambda one=experiment: is_scored(one), what=f"{experiment} after the broker was emptied")
+    for experiment in (during, *waiting):
+        wait_for(lambda one=experiment: is_scored(one), what=f"{experiment} after the broker was emptied")
     assert Evaluation.objects.count() == 5 * 3 * 2
 
 
-def test_messages_that_come_twice_change_nothing(lab, tmp_path, cache_dir):
+def test_messages_that_come_twice_change_nothing(lab):
     experiment = submit()
     for _ in range(5):
         dispatch.train(experiment.pk)
         dispatch.evaluate(experiment.pk)
-    with running("gpu", "evaluation", folder=tmp_path, cache_dir=cache_dir):
-        wait_for(lambda: state_of(experiment) == ExperimentState.SCORED, what="a score")
-        for _ in range(5):
-            dispatch.train(experiment.pk)
-            dispatch.evaluate(experiment.pk)
-        after = submit(title="after the duplicates")
-        wait_for(lambda: state_of(after) == ExperimentState.SCORED, what="the next score")
+    wait_for(lambda: state_of(experiment) == ExperimentState.SCORED, what="a score")
+    for _ in range(5):
+        dispatch.train(experiment.pk)
+        dispatch.evaluate(experiment.pk)
+    after = submit(title="after the duplicates")
+    wait_for(lambda: state_of(after) == ExperimentState.SCORED, what="the next score")
     assert Prediction.objects.filter(run__experiment=experiment).count() == 6
     assert Evaluation.objects.filter(run__experiment=experiment).count() == 6
     assert set(experiment.runs.values_list("attempt", flat=True)) == {1}
+
+
+def test_an_orderly_end_gives_the_runs_back_untried(lab):
+    experiment = submit("patient", options={"seconds": 60})
+    wait_for(lambda: waits(experiment), what="training")
+    lab.start("gpu")[0].stop()
+    assert set(experiment.runs.values_list("state", "attempt", "lease_owner")) == {("queued", 0, "")}
+    assert state_of(experiment) == ExperimentState.QUEUED
+    assert WorkerSeen.objects.get(name="gpu@test").doing == "shut down"
+
+
+def test_a_worker_that_is_killed_every_time_is_given_up(lab, settings):
+    settings.RUN_ATTEMPTS = 1
+    experiment = submit("patient", options={"seconds": 60})
+    wait_for(lambda: waits(experiment), what="training")
+    lab.start("gpu")[0].kill()
+    wait_for(lambda: reap().failed == 3, seconds=LEASE_SECONDS + 10, what="giving up")
+    assert state_of(experiment) == ExperimentState.FAILED
+    assert "stopped renewing its lease once (last: gpu@test)" in Experiment.objects.get(pk=experiment.pk).error
 
 
 def test_a_gpu_worker_never_loads_what_opens_labels():
