@@ -1,8 +1,8 @@
 """Runs texts through a model and collects hidden states and the likelihoods of answers.
 
-The state of index k is the residual stream after k blocks (0: the embeddings), except that index `depth`, after the last
-block of the whole model, is the state after the final norm. So it is what transformers calls `hidden_states[k]`, and it
-is the same whether or not the model stops early.
+The state of index k is the residual stream after k blocks (0: the embeddings), except that index `depth`, after the
+last block of the whole model, is the state after the final norm. So it is what transformers calls `hidden_states[k]`,
+and it is the same whether or not the model stops early.
 """
 
 import logging
@@ -86,7 +86,7 @@ def token_states(
         for batch in _batches(loaded, texts, packed, share=False):
             with _collect(loaded, [layer], batch.nodes(batch.paths)) as collected:
                 batch.run(loaded)
-            parts = collected[layer].to("cpu", torch.bfloat16).split([len(path) for path in batch.paths])
+            parts = torch.split(collected[layer].to("cpu", torch.bfloat16), [len(path) for path in batch.paths])
             for text, part in zip(batch.texts, parts, strict=True):
                 states[text] = part.clone()
     return states
@@ -206,7 +206,7 @@ def _grouped(lengths: Sequence[int], budget: int) -> Iterator[range]:
 
 def _keys_and_values(loaded: LoadedModel, tokens: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     """What later tokens attend to in the given ones: per block a pair (1, heads, s, head)."""
-    cache = transformers.DynamicCache()
+    cache: Any = transformers.DynamicCache()
     loaded.model.model(torch.tensor([tokens], device=loaded.device), past_key_values=cache, use_cache=True)
     return [(layer.keys, layer.values) for layer in cache.layers]
 
@@ -242,7 +242,9 @@ def _collect(loaded: LoadedModel, layers: Sequence[int], nodes: Tensor) -> Itera
 
 def _score(loaded: LoadedModel, texts: Sequence[Encoded], batch: _Batch, final: Tensor, scores: Tensor) -> None:
     """Add to `scores` the log-probability of each answer token; each predicting node's logits are computed once."""
-    predicting, targets, owners = [], [], []
+    predicting: list[NDArray[np.int64]] = []
+    targets: list[int] = []
+    owners: list[int] = []
     for text, path in zip(batch.texts, batch.paths, strict=True):
         encoded = texts[text]
         predicting.append(path[encoded.prefix - 1 - batch.skip : -1])

@@ -72,7 +72,7 @@ def load(
     config = transformers.AutoConfig.from_pretrained(folder)
     _cut(config.get_text_config(), blocks)
     with quiet_transformers():
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             folder, config=config, dtype=precision, attn_implementation=attention
         )
     if not isinstance(getattr(getattr(model, "model", None), "layers", None), nn.ModuleList):

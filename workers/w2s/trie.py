@@ -1,7 +1,7 @@
 """Packs texts that share beginnings into token trees, so that each shared token is computed once.
 
-A causal model's state at a token depends on the tokens before it only. Texts that begin alike can therefore stand in one
-sequence as a tree: each node attends to its ancestors and takes its depth as position.
+A causal model's state at a token depends on the tokens before it only. Texts that begin alike can therefore stand in
+one sequence as a tree: each node attends to its ancestors and takes its depth as position.
 The answers "Paris" and "Lyon" to one question cost the question once.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Tokens = Sequence[int]
+Tokens = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +99,8 @@ class _Growing:
 
     def finish(self) -> Pack:
         self._close(0)
-        as_array = [np.array(part, dtype=np.int64) for part in (self.tokens, self.positions, self.ends)]
-        return Pack(*as_array, self.texts, self.paths)
+        tokens, positions, ends = (np.array(part, dtype=np.int64) for part in (self.tokens, self.positions, self.ends))
+        return Pack(tokens, positions, ends, self.texts, self.paths)
 
     def _close(self, depth: int) -> None:
         """Leave the nodes of the path below `depth`: their subtrees are whole."""

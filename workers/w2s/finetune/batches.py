@@ -95,7 +95,7 @@ def lay_out(
 
 
 def _as_trees(
-    sequences: Sequence[Sequence[int]], dtype: torch.dtype
+    sequences: Sequence[tuple[int, ...]], dtype: torch.dtype
 ) -> tuple[list[tuple[Ints, Ints]], Tensor, NDArray[np.int64]]:
     """Rows as (position, text) of each node, their additive mask (b, 1, t, t), and where each text ends."""
     packs = pack(sequences, budget=TREE_NODES)
