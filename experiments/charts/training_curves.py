@@ -12,13 +12,15 @@ from experiments.selectors.figures import CurveRow, curve_rows
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
+_WIDE = 1000
+
 
 @CHARTS.register("training-curves")
 class TrainingCurves(Chart[CurveRow]):
     """Source: own. Curves are of training on weak labels: no ground truth is in them."""
 
     title = "Training curves"
-    summary = "One thin line per seed, the thick one is their mean; measured on weak labels while training."
+    summary = "One thin line per seed, the thick one is their mean; measured on weak labels, never on ground truth."
     row = CurveRow
     empty = "No curves: heads with a closed solution have none."
 
@@ -54,11 +56,16 @@ class TrainingCurves(Chart[CurveRow]):
         return {
             "data": data,
             "layout": {
-                "xaxis": {"title": {"text": " / ".join(units)}},
+                "xaxis": {"title": {"text": " / ".join(units)}, "type": _axis_type([row.x for row in rows])},
                 "yaxis": {"zeroline": False},
                 "showlegend": True,
             },
         }
+
+
+def _axis_type(xs: Sequence[float]) -> str:
+    """Penalties are tried by powers of ten; steps count from zero."""
+    return "log" if min(xs) > 0 and max(xs) / min(xs) > _WIDE else "linear"
 
 
 def _mean(name: str, rows: Sequence[CurveRow], seeds: int, colour: str, dash: str) -> Figure:

@@ -13,6 +13,7 @@ from experiments.indexes import best_first
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, Standing
 from experiments.models import Baseline, Benchmark, Evaluation, Experiment, Item, LeakMeter, ReferenceResult
 from experiments.permissions import can_see_holdout
+from experiments.selectors.experiment_page import flat
 from experiments.selectors.experiment_table import ExperimentRow, as_rows
 from experiments.selectors.figures import benchmark_or_404
 from experiments.selectors.leaderboard_page import reference_rows
@@ -90,6 +91,7 @@ class BenchmarkPage:
     examples: list[Item]
     best: list[ExperimentRow]
     references: list[ReferenceResult]
+    provenance: list[tuple[str, str]]
     seconds_left: float | None
     sees_holdout: bool
 
@@ -123,6 +125,7 @@ def benchmark_page_of(user: "Actor", slug: str) -> BenchmarkPage:
         examples=_examples(benchmark),
         best=as_rows(user, list(best)),
         references=reference_rows(benchmark),
+        provenance=flat(benchmark.provenance),
         seconds_left=seconds_left(benchmark),
         sees_holdout=holdout,
     )

@@ -1,5 +1,6 @@
 """One experiment with everything its page shows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ class ExperimentPage:
     vanilla_holdout: Score | None
     sees_holdout: bool
     reruns: list[Experiment]
+    provenance: list[tuple[str, str]]
 
     @property
     def has_logs(self) -> bool:
@@ -107,8 +109,18 @@ def experiment_page_of(user: "Actor", experiment_id: int) -> ExperimentPage:
         vanilla=vanilla_difference(experiment.dev_score),
         vanilla_holdout=vanilla_difference(experiment.holdout_score) if holdout else None,
         sees_holdout=holdout,
+        provenance=flat(experiment.provenance),
         reruns=list(experiment.reruns.only("id", "title", "replicate", "state").order_by("id")[:20]),
     )
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested facts as lines: {"versions": {"torch": "2.13"}} is ("versions torch", "2.13")."""
+    lines = []
+    for key, value in sorted(values.items()):
+        name = f"{prefix} {key}".strip().replace("_", " ")
+        lines += flat(value, name) if isinstance(value, Mapping) else [(name, str(value))]
+    return lines
 
 
 def option_lines(experiment: Experiment) -> list[OptionLine]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark, Experiment, Method
+from experiments.services.code import CODE
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -25,8 +26,8 @@ class BenchmarkChoice:
 
 
 def submittable_methods() -> list[Method]:
-    """Recipes that are switched on."""
-    return list(Method.objects.filter(enabled=True))
+    """Recipes that are switched on; code comes as a snapshot, by the API."""
+    return list(Method.objects.filter(enabled=True).exclude(name=CODE))
 
 
 def chosen_method(methods: list[Method], name: str) -> Method | None:

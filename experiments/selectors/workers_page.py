@@ -19,7 +19,7 @@ QUEUES = ("gpu", "evaluation", "default", "agents")
 BROKER_TIMEOUT_SECONDS = 0.2  # a page must not wait for a broker that is down
 RECENT_FAILURES = 20
 FAILED_RUNS_READ = 200
-MOST_LEASES = 50
+MOST_LEASES = 500
 SILENT_LEASES = 3  # a worker that said nothing for so many leases is taken for dead
 
 
@@ -28,6 +28,7 @@ class Lease:
     """Who works on what, since when, and until when the others believe it."""
 
     what: str
+    seeds: list[int]
     kind: str
     key: str
     owner: str
@@ -111,16 +112,19 @@ def workers() -> list[Worker]:
 
 
 def leases() -> list[Lease]:
-    """What is being worked on now, the oldest first."""
+    """What is being worked on now, the oldest first; seeds that one worker trains together are one line."""
     now = timezone.now()
     runs = (
         Run.objects.filter(state=RunState.RUNNING)
         .select_related("experiment")
         .defer("log", "curves", "experiment__hypothesis", "experiment__provenance", "experiment__search")
-        .order_by("started_at")[:MOST_LEASES]
+        .order_by("started_at", "experiment_id", "seed_index")[:MOST_LEASES]
     )
+    together: dict[tuple[int, str, int], list[Run]] = {}
+    for run in runs:
+        together.setdefault((run.experiment_id, run.lease_owner, run.attempt), []).append(run)
     prepared = Benchmark.objects.filter(state=BenchmarkState.PREPARING)
-    return [*(_benchmark_lease(each, now) for each in prepared), *(_run_lease(each, now) for each in runs)]
+    return [*(_benchmark_lease(each, now) for each in prepared), *(_run_lease(each, now) for each in together.values())]
 
 
 def recent_failures() -> list[Failure]:
@@ -153,13 +157,21 @@ def alive_since() -> datetime:
 
 def _benchmark_lease(row: Benchmark, now: datetime) -> Lease:
     return Lease(
-        what=row.title, kind="benchmark", key=row.slug, since=row.stage_started_at, stage=row.stage, **_held(row, now)
+        what=row.title,
+        seeds=[],
+        kind="benchmark",
+        key=row.slug,
+        since=row.stage_started_at,
+        stage=row.stage,
+        **_held(row, now),
     )
 
 
-def _run_lease(row: Run, now: datetime) -> Lease:
+def _run_lease(rows: list[Run], now: datetime) -> Lease:
+    row = rows[0]
     return Lease(
-        what=f"#{row.experiment_id} {row.experiment.title}, seed {row.seed_index}",
+        what=f"#{row.experiment_id} {row.experiment.title}",
+        seeds=[each.seed_index for each in rows],
         kind="experiment",
         key=str(row.experiment_id),
         since=row.started_at,

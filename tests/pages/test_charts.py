@@ -113,7 +113,12 @@ def test_the_mean_curve_is_over_the_seeds_that_have_a_value():
     figure = TrainingCurves().draw(rows)
     assert figure["data"][-1]["y"] == pytest.approx([0.6, 0.3])
     assert figure["data"][-1]["name"] == "loss, 2 seeds"
-    assert figure["layout"]["xaxis"]["title"]["text"] == "l2"
+    assert figure["layout"]["xaxis"] == {"title": {"text": "l2"}, "type": "linear"}
+
+
+def test_what_is_tried_by_powers_of_ten_has_a_logarithmic_axis():
+    rows = [CurveRow(1, 0, "loss", "l2", x, 0.5) for x in (0.001, 0.1, 10)]
+    assert TrainingCurves().draw(rows)["layout"]["xaxis"]["type"] == "log"
 
 
 def test_only_rises_of_counted_weak_to_strong_scores_are_steps(lab):

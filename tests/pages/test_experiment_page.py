@@ -19,6 +19,14 @@ def test_a_scored_one_shows_its_score_with_interval_and_n(lab, viewer):
     assert "w" * 64 in page  # provenance: the weights' digest
 
 
+def test_nested_provenance_is_shown_line_by_line(lab, viewer):
+    lab["scored"].provenance = {"digests": {"weak_weights": "a" * 64}, "versions": {"torch": "2.13.0"}}
+    lab["scored"].save()
+    page = page_of(viewer, lab["scored"])
+    assert f'<dt>digests weak weights</dt><dd class="hash">{"a" * 64}</dd>' in page
+    assert '<dt>versions torch</dt><dd class="hash">2.13.0</dd>' in page
+
+
 def test_options_stand_beside_their_defaults(lab, viewer):
     page = page_of(viewer, lab["scored"])
     line = page.split('class="mono">l2</th>')[1].split("</tr>")[0]

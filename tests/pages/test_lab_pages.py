@@ -8,7 +8,7 @@ from django.utils import timezone
 from experiments.models import Benchmark, LeakMeter, WorkerSeen
 from experiments.selectors import workers_page
 from experiments.selectors.benchmark_page import bias_bound
-from tests.factories import make_benchmark, make_experiment, make_method, make_user, make_worker
+from tests.factories import make_benchmark, make_event, make_experiment, make_method, make_user, make_worker
 
 
 def get(client, address: str) -> str:
@@ -54,6 +54,23 @@ def test_without_a_broker_the_dashboard_says_that_nothing_is_lost(lab, viewer, s
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert "The broker does not answer" in get(viewer, "/")
     assert "The broker does not answer" in get(viewer, "/workers/")
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "said"),
+    [
+        ("experiment.submitted", {"state": "queued"}, "submitted"),
+        ("experiment.scored", {"state": "scored", "dev_pgr": -0.125}, "scored, dev PGR −0.12"),
+        ("run.state", {"state": "evaluating", "seeds": [0, 1, 2]}, "3 seeds evaluating"),
+        ("run.state", {"state": "failed", "seeds": [4]}, "1 seed failed"),
+        ("benchmark.state", {"state": "ready"}, "ready"),
+        ("benchmark.imported", {"state": "registered"}, "imported"),
+        ("something.not_known", {}, "not known"),
+    ],
+)
+def test_events_read_as_sentences(roles, viewer, kind, payload, said):
+    make_event(kind, "experiment:7", payload=payload)
+    assert f'<span class="quiet">{said}</span>' in get(viewer, "/?part=events")
 
 
 # Benchmarks
@@ -178,8 +195,9 @@ def test_workers_show_leases_and_grouped_failures(lab, viewer):
     make_worker("gpu@attic", seen_at=timezone.now() - timedelta(hours=1))
     page = get(viewer, "/workers/")
     assert "alive" in page and "silent" in page
-    assert "The running one, seed 0" in page
-    failures = page.split("failures-title")[2]
+    leases = page.split('id="leases-title"')[1].split('id="failures-title"')[0]
+    assert leases.count("The running one") == 1 and "0–2" in leases
+    failures = page.split('id="failures-title"')[1]
     assert failures.count("The failed one") == 1 and "0–2" in failures
 
 

@@ -117,6 +117,11 @@ def test_a_switched_off_method_cannot_be_chosen(ready, researcher):
     assert not Experiment.objects.filter(method__name="old").exists()
 
 
+def test_code_is_no_choice_here(ready, researcher):
+    make_method("code", options_schema={})
+    assert 'value="code"' not in researcher.get("/experiments/new/?method=code").content.decode()
+
+
 def test_another_method_brings_its_own_fields_and_keeps_what_was_typed(ready, researcher):
     make_method("logconf", options_schema={"properties": {"alpha": {"type": "number", "default": 0.75}}})
     response = researcher.get("/experiments/new/?method=logconf&title=Kept&seeds=7", headers=HTMX)
