@@ -55,11 +55,17 @@ def _line(event: Event) -> Line:
 
 
 def _text(kind: str, payload: dict[str, Any]) -> str:
-    """ "experiment.state" with {"state": "scored"} reads "scored"; any other kind reads as its own words."""
+    """ "benchmark.state" with {"state": "ready"} reads "ready"; any other kind reads as its own words.
+
+    A batch of runs says how many ("20 seeds evaluating"), a score what it is ("scored, dev PGR 0.53").
+    """
+    own = kind.partition(".")[2].replace("_", " ").replace(".", " ")
     state = payload.get("state") or payload.get("to")
-    if state in LOOKS:
-        return LOOKS[state].label.lower()
-    return kind.partition(".")[2].replace("_", " ").replace(".", " ")
+    said = LOOKS[state].label.lower() if own == "state" and state in LOOKS else own
+    if seeds := payload.get("seeds"):
+        return f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'} {said}"
+    pgr = payload.get("dev_pgr")
+    return f"{said}, dev PGR {pgr:.2f}".replace("-", "−") if isinstance(pgr, float) else said
 
 
 def _url(kind: str, key: str, payload: dict[str, Any]) -> str:
