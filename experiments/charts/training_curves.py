@@ -30,7 +30,7 @@ class TrainingCurves(Chart[CurveRow]):
         return curve_rows(user, ids[0] if ids else 0)
 
     def draw(self, rows: Sequence[CurveRow]) -> Figure:
-        """Seeds share the colour of their curve; the mean is over the seeds that have a value there."""
+        """Seeds share the colour of their curve; the mean is drawn where every seed has a value."""
         data = []
         units = dict.fromkeys(row.x_label for row in rows)
         for index, name in enumerate(dict.fromkeys(row.curve for row in rows)):
@@ -72,7 +72,8 @@ def _mean(name: str, rows: Sequence[CurveRow], seeds: int, colour: str, dash: st
     at: dict[float, list[float]] = {}
     for row in rows:
         at.setdefault(row.x, []).append(row.y)
-    xs = sorted(at)
+    # only where every seed has a value: elsewhere the line would jump whenever a seed joins
+    xs = sorted(x for x, values in at.items() if len(values) == seeds) or sorted(at)
     return {
         "type": "scatter",
         "mode": "lines",
