@@ -16,6 +16,7 @@ from workers.w2s.cli.progress import progress_line
 from workers.w2s.cli.tables import benchmark_table, entry_table, method_table, outcome_json, outcome_table, size
 from workers.w2s.data import DataError
 from workers.w2s.features import collect, entries
+from workers.w2s.finetune.leftovers import collect_leftovers
 from workers.w2s.methods import NotOffered, OptionError
 from workers.w2s.models import ModelError
 from workers.w2s.spec import SpecError, silent
@@ -94,13 +95,14 @@ def _cache(arguments: argparse.Namespace) -> int:
         found = entries(arguments.cache_dir)
     else:
         found = collect(arguments.cache_dir, unused_seconds=arguments.days * 86_400)
+        leftovers = collect_leftovers(arguments.cache_dir, unused_seconds=arguments.days * 86_400)
     if arguments.json:
         print(json.dumps([{field: getattr(one, field) for field in one.__dataclass_fields__} for one in found]))
     elif arguments.action == "ls":
         print(entry_table(found))
     else:
-        freed = sum(entry.size_bytes for entry in found)
-        print(f"deleted {len(found)} of the cache's entries, {size(freed)}")
+        freed = sum(entry.size_bytes for entry in found) + sum(one for _, one in leftovers)
+        print(f"deleted {len(found)} of the cache's entries and {len(leftovers)} other files, {size(freed)}")
     return 0
 
 

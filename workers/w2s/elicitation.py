@@ -63,6 +63,7 @@ class Elicitor:
         """(n,) log-likelihood of each text's answer; from disk if the same model has read the same texts before."""
         path = self._cache_dir / "elicited" / f"{self._key(texts)}.npy"
         if path.is_file():
+            os.utime(path)  # tells when it was last used
             return np.asarray(np.load(path, allow_pickle=False))
         distinct = sorted(set(texts))
         encoded = encode(self._loaded.tokenizer, distinct)

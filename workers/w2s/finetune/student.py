@@ -142,6 +142,7 @@ class FineTuneStudent:
                 np.save(stream, probs, allow_pickle=False)
             partial.rename(known)
             path.unlink(missing_ok=True)
+        os.utime(known)
         return np.asarray(np.load(known, allow_pickle=False))
 
     def _predict(self, paths: Sequence[Path], inputs: Inputs) -> Floats:
