@@ -5,7 +5,15 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 _VIEW = {"view_lab"}
-_RUN = {"submit_experiment", "cancel_experiment", "upload_predictions", "rerun_experiment", "run_campaign", "see_holdout", "write_forum"}
+_RUN = {
+    "submit_experiment",
+    "cancel_experiment",
+    "upload_predictions",
+    "rerun_experiment",
+    "run_campaign",
+    "see_holdout",
+    "write_forum",
+}
 _REVIEW = {"review", "cancel_any_experiment", "see_exact_uploads", "curate_forum"}
 
 ROLES: dict[str, set[str]] = {

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login/<str:link>/", link_login, name="login_link"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", include("experiments.urls")),
+    path("", include("agents.page_urls")),
     path("", include("forum.urls")),
     path("api/v1/", include("agents.urls")),
     path("api/v1/", include("experiments.api.urls")),

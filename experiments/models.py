@@ -198,7 +198,7 @@ class Experiment(models.Model):
     replicate = models.PositiveSmallIntegerField(default=0, help_text="0 first; each rerun with fresh seeds adds 1")
     rerun_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="reruns")
     priority = models.SmallIntegerField(default=0)
-    campaign = models.PositiveBigIntegerField(default=0, help_text="The log it is told in beside the lab's own; 0: none")
+    campaign = models.PositiveBigIntegerField(default=0, help_text="Log it is told in beside the lab's own; 0: none")
     held = models.BooleanField(default=False, help_text="Its submitter is paused: queued runs wait")
 
     state = models.CharField(max_length=10, choices=ExperimentState, default=ExperimentState.QUEUED)

@@ -12,6 +12,7 @@ register = template.Library()
 
 _PAGES = (
     ("home", "Dashboard"),
+    ("campaigns", "Campaigns"),
     ("experiments", "Experiments"),
     ("leaderboard", "Leaderboard"),
     ("benchmarks", "Benchmarks"),

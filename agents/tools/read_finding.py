@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
-from forum.selectors.finding_page import comments_of, thread
+from forum.selectors.finding_page import thread
 
 MOST_COMMENTS = 30
 
@@ -35,5 +35,8 @@ class ReadFinding(Tool):
             f"builds on: {', '.join(str(each.pk) for each in found.parents) or 'nothing'}",
             f"built on by: {', '.join(str(each.pk) for each in found.children) or 'nothing yet'}",
         ]
-        lines += [f"{each.author.get_username()}: {each.body}" for each in comments_of(finding)[:MOST_COMMENTS]]
+        lines += [
+            f"{each.comment.author.get_username()}: {each.body or '(hidden by a person)'}"
+            for each in found.comments[:MOST_COMMENTS]
+        ]
         return ToolResult("\n\n".join(lines))

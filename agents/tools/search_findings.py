@@ -30,11 +30,10 @@ class SearchFindings(Tool):
     def run(self, actor: ToolActor, arguments: SearchFindingsArguments) -> ToolResult:
         """One line a finding."""
         wanted = {"search": arguments.search, "kind": arguments.kind, "experiment": arguments.experiment}
-        found = findings(actor.user, wanted)
-        order = ["-rank", "-id"] if found.order == "-rank" else ["-id"]
+        found = findings(actor.user, wanted, size=arguments.limit)
         lines = [
             f"- finding {each.pk} ({each.kind}) by {each.author.get_username()}: {each.title}."
             f" {' '.join(each.body.split())[:EXCERPT]}"
-            for each in found.rows.order_by(*order)[: arguments.limit]
+            for each in found.rows
         ]
         return ToolResult("\n".join(lines) or "Nothing matches.")

@@ -26,8 +26,9 @@ class PgrOverTime(Chart[StepRow]):
     empty = "No scored experiment counts on this benchmark yet."
 
     def rows(self, user: "Actor", params: Mapping[str, str]) -> Sequence[StepRow]:
-        """params: benchmark (slug)."""
-        return best_steps(user, params.get("benchmark", ""))
+        """params: benchmark (slug), campaign (its number; left out: everybody)."""
+        campaign = params.get("campaign", "")
+        return best_steps(user, params.get("benchmark", ""), campaign=int(campaign) if campaign.isdecimal() else 0)
 
     def draw(self, rows: Sequence[StepRow]) -> Figure:
         """One stepped line per submitter, carried on to the latest step of all."""

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='experiment',
             name='campaign',
-            field=models.PositiveBigIntegerField(default=0, help_text="The log it is told in beside the lab's own; 0: none"),
+            field=models.PositiveBigIntegerField(default=0, help_text="Log it is told in beside the lab's own; 0: none"),
         ),
         migrations.AddField(
             model_name='experiment',

@@ -10,7 +10,9 @@ from experiments.events import LAB
 from experiments.looks import LOOKS
 from experiments.models import Event, EventCounter
 
-_PLACES = {"experiment": "experiment", "benchmark": "benchmark", "method": "method", "finding": "finding"}
+_PLACES = {kind: kind for kind in ("agent", "benchmark", "campaign", "experiment", "finding", "method")}
+
+EXCERPT = 80  # characters of what somebody said
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def _line(event: Event) -> Line:
         number=event.number,
         actor=event.actor.get_username() if event.actor else "the lab",
         text=_text(event.kind, event.payload),
-        subject=f"{kind} {key}",
+        subject=str(event.payload.get("name") or f"{kind} {key}") if kind == "agent" else f"{kind} {key}",
         url=_url(kind, key, event.payload),
         created_at=event.created_at,
     )
@@ -57,15 +59,27 @@ def _line(event: Event) -> Line:
 def _text(kind: str, payload: dict[str, Any]) -> str:
     """ "benchmark.state" with {"state": "ready"} reads "ready"; any other kind reads as its own words.
 
-    A batch of runs says how many ("20 seeds evaluating"), a score what it is ("scored, dev PGR 0.53").
+    A batch of runs says how many ("20 seeds evaluating"), a score what it is ("scored, dev PGR 0.53"), a tool call its
+    tool ("shell started"), words how they begin ("thought: I will …").
     """
     own = kind.partition(".")[2].replace("_", " ").replace(".", " ")
     state = payload.get("state") or payload.get("to")
-    said = LOOKS[state].label.lower() if own == "state" and state in LOOKS else own
+    said = own
+    if own == "state" and state:
+        said = LOOKS[state].label.lower() if state in LOOKS else str(state).replace("_", " ")
+    if tool := payload.get("tool"):
+        return f"{tool} {said}"
+    if text := payload.get("text"):
+        return f"{said}: {_shortened(str(text))}"
     if seeds := payload.get("seeds"):
         return f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'} {said}"
     pgr = payload.get("dev_pgr")
     return f"{said}, dev PGR {pgr:.2f}".replace("-", "−") if isinstance(pgr, float) else said
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
 
 
 def _url(kind: str, key: str, payload: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from experiments.selectors.scores import Score, dev_score, holdout_score, vanill
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
-MOST_SUBMITTERS = 8  # lines a reader can still tell apart
+MOST_SUBMITTERS = 9  # a campaign's usual size; more lines no reader tells apart
 THROUGHPUT_HOURS = 24
 _SCORE_COLUMNS = (
     "id", "title", "state", "seeds", "dev_pgr", "dev_score", "holdout_pgr", "holdout_score", "standing", "method_class",
@@ -97,8 +97,11 @@ class HourRow:
     cancelled: int
 
 
-def best_steps(user: "Actor", benchmark_slug: str) -> list[StepRow]:
-    """Each rise of each submitter's best counted dev PGR, for the best submitters, after the baselines."""
+def best_steps(user: "Actor", benchmark_slug: str, *, campaign: int = 0) -> list[StepRow]:
+    """Each rise of each submitter's best counted dev PGR, for the best submitters, after the baselines.
+
+    campaign: only what was submitted in it; 0 for everybody's.
+    """
     benchmark = benchmark_or_404(user, benchmark_slug)
     counted = Experiment.objects.visible_to(user).filter(
         benchmark=benchmark,
@@ -106,6 +109,7 @@ def best_steps(user: "Actor", benchmark_slug: str) -> list[StepRow]:
         state=ExperimentState.SCORED,
         method_class=MethodClass.WEAK_TO_STRONG,
         dev_pgr__isnull=False,
+        **({"campaign": campaign} if campaign else {}),
     )
     best = counted.values("submitter").annotate(best=Max("dev_pgr")).order_by("-best")[:MOST_SUBMITTERS]
     leaders = [row["submitter"] for row in best]

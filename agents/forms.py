@@ -1,0 +1,100 @@
+"""Forms of the pages: a new campaign, and the reasons that every control asks for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from agents.directions import DIRECTIONS
+from agents.lifecycle import BudgetKind
+from agents.models.agents import RESEARCHERS
+from agents.services.budgets import MICRO
+from agents.services.campaigns import AgentPlan
+from experiments.lifecycle import BenchmarkState
+from experiments.models import Benchmark
+
+
+class NewCampaign(forms.Form):
+    """One agent for each chosen direction."""
+
+    name = forms.CharField(max_length=120)
+    benchmarks = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+    researcher = forms.ChoiceField(
+        choices=RESEARCHERS,
+        help_text="Search needs no key and costs nothing; Claude needs ANTHROPIC_API_KEY; outside agents bring a token",
+    )
+    model = forms.CharField(max_length=80, required=False, help_text="For Claude researchers")
+    directions = forms.MultipleChoiceField(
+        choices=[(each.slug, each.title) for each in DIRECTIONS],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Deliberately vague and different, so that agents do not all try the same first",
+    )
+    brief = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), required=False, max_length=20_000, help_text="Told to every agent"
+    )
+    dollars = forms.DecimalField(
+        min_value=0, max_digits=12, decimal_places=2, required=False, help_text="Money for the whole campaign"
+    )
+    gpu_seconds = forms.IntegerField(min_value=0, required=False, label="GPU seconds", help_text="Worker time in all")
+    tokens = forms.IntegerField(min_value=0, required=False, help_text="Of language models, in all")
+    deadline = forms.DateTimeField(
+        required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}), help_text="UTC"
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="new_%s", **kwargs)
+        ready = Benchmark.objects.filter(state=BenchmarkState.READY).values_list("slug", "title")
+        self.fields["benchmarks"].choices = list(ready)  # type: ignore[attr-defined]
+        self.fields["researcher"].initial = "search"  # the one that cannot spend money
+        self.fields["model"].initial = settings.CLAUDE_MODEL
+        self.fields["directions"].initial = [each.slug for each in DIRECTIONS]
+
+    def clean(self) -> dict[str, Any]:
+        """Claude researchers need a model, a key and a bound on what they cost."""
+        given = super().clean() or {}
+        if given.get("researcher") == "claude":
+            if not given.get("model"):
+                self.add_error("model", "A Claude researcher needs the name of a model.")
+            if given.get("dollars") is None:
+                self.add_error("dollars", "Say how much it may cost at most.")
+        return given
+
+    def plans(self) -> list[AgentPlan]:
+        """The agents it asks for."""
+        chosen = self.cleaned_data
+        model = chosen["model"] if chosen["researcher"] == "claude" else ""
+        return [
+            AgentPlan(researcher=chosen["researcher"], model=model, direction=slug, name=slug)
+            for slug in chosen["directions"]
+        ]
+
+    def budgets(self) -> dict[str, int]:
+        """Limits by kind; what was left empty has none."""
+        chosen = self.cleaned_data
+        amounts = {
+            BudgetKind.MONEY.value: None if chosen["dollars"] is None else int(chosen["dollars"] * MICRO),
+            BudgetKind.GPU_SECONDS.value: chosen["gpu_seconds"],
+            BudgetKind.TOKENS.value: chosen["tokens"],
+        }
+        return {kind: amount for kind, amount in amounts.items() if amount is not None}
+
+    def blame(self, pointer: str | None, message: str) -> None:
+        """Put a service's objection beside the field its JSON pointer names; else above the form."""
+        head = (pointer or "#/").split("/")[1]
+        field = {"agents": "model", "budget": "dollars"}.get(head, head)
+        self.add_error(field if field in self.fields else None, message)
+
+
+class Added(forms.Form):
+    """More budget with a resume."""
+
+    dollars = forms.DecimalField(min_value=0, max_digits=12, decimal_places=2, required=False)
+    gpu_seconds = forms.IntegerField(min_value=0, required=False)
+
+    def amounts(self) -> Mapping[str, int]:
+        """By kind; nothing for what is empty or not a number."""
+        self.is_valid()
+        money, seconds = self.cleaned_data.get("dollars"), self.cleaned_data.get("gpu_seconds")
+        found = {BudgetKind.MONEY.value: int(money * MICRO) if money else 0, BudgetKind.GPU_SECONDS.value: seconds or 0}
+        return {kind: amount for kind, amount in found.items() if amount}

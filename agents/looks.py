@@ -1,0 +1,33 @@
+"""How the states of campaigns, agents, steps and actions look: one glyph and one tone each, derived from lifecycle."""
+
+from agents.lifecycle import ActionState, AgentState, CampaignState, LatchKind
+from experiments.looks import Look
+
+_TONES = {
+    "draft": ("○", ""),
+    "running": ("◐", "active"),
+    "frozen": ("❄", "warn"),
+    "stopped": ("■", "bad"),
+    "finished": ("●", "good"),
+    "ready": ("○", ""),
+    "thinking": ("◔", "active"),
+    "acting": ("◑", "active"),
+    "waiting": ("…", ""),
+    "pausing": ("‖", "warn"),
+    "paused": ("‖", "warn"),
+    "failed": ("✕", "bad"),
+    "proposed": ("○", ""),
+    "done": ("✓", "good"),
+    "interrupted": ("!", "warn"),
+    "cancelled": ("–", ""),
+    "reviewer": ("‖", "warn"),
+    "budget": ("$", "warn"),
+    "flag": ("⚑", "bad"),
+    "incident": ("!", "bad"),
+}
+
+LOOKS: dict[str, Look] = {
+    str(value): Look(str(label), *_TONES[str(value)])
+    for choices in (CampaignState, AgentState, ActionState, LatchKind)
+    for value, label in choices.choices
+}

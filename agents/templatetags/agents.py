@@ -1,0 +1,29 @@
+"""Badges of agents, and amounts of budgets in words."""
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from agents.looks import LOOKS
+from agents.services.budgets import Left, amount_text
+
+register = template.Library()
+
+
+@register.simple_tag
+def state_badge(value: str) -> SafeString:
+    """A state or latch as glyph and word."""
+    look = LOOKS[value]
+    return format_html('<span class="badge {}" data-glyph="{}">{}</span>', look.tone, look.glyph, look.label)
+
+
+@register.simple_tag
+def spent_of(budget: Left) -> str:
+    """What is spent and held, of the limit."""
+    return f"{amount_text(budget.kind, budget.spent + budget.reserved)} of {amount_text(budget.kind, budget.limit)}"
+
+
+@register.filter
+def dollars(micro: int) -> str:
+    """Micro-dollars as dollars."""
+    return amount_text("money", micro)
