@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from experiments import events
 from experiments.errors import Forbidden, NotFound
 from forum.models import MOST_REASON, Comment, Finding, Hide, Pin
 from forum.permissions import can_curate
+from forum.services.news import tell
 from forum.texts import clean_text
 
 if TYPE_CHECKING:
@@ -85,8 +85,5 @@ def _target(user: "User", finding_id: int | None, comment_id: int | None) -> tup
 
 
 def _tell(verb: str, user: "User", finding: Finding, target: dict[str, Any], **details: str) -> None:
-    payload: dict[str, Any] = {"finding": finding.pk, **details}
-    if "comment" in target:
-        payload["comment"] = target["comment"].pk
-    kind = "comment" if "comment" in target else "finding"
-    events.record(f"{kind}.{verb}", f"finding:{finding.pk}", actor=user, payload=payload, campaign=finding.campaign)
+    about = {"comment": target["comment"].pk} if "comment" in target else {}
+    tell(finding, f"{'comment' if about else 'finding'}.{verb}", actor=user, **about, **details)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from experiments import events
 from experiments.errors import Forbidden, InvalidInput, NotFound
+from experiments.events import LAB
 from experiments.models import Experiment
 from forum.models import (
     MOST_BODY,
@@ -20,6 +20,7 @@ from forum.models import (
 )
 from forum.permissions import can_write
 from forum.references import MOST_REFERENCES, find_references
+from forum.services.news import tell
 from forum.texts import clean_line, clean_text
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def post_finding(
     body: str,
     experiments: Iterable[int] = (),
     parents: Iterable[int] = (),
-    campaign: int = events.LAB,
+    campaign: int = LAB,
 ) -> Finding:
     """A new thread. It cannot be changed afterwards: what is wrong in it is said in a comment or a newer finding.
 
@@ -67,13 +68,7 @@ def post_finding(
     )
     FindingExperiment.objects.bulk_create(FindingExperiment(finding=finding, experiment_id=key) for key in cited)
     FindingParent.objects.bulk_create(FindingParent(finding=finding, parent_id=key) for key in built_on)
-    events.record(
-        "finding.posted",
-        f"finding:{finding.pk}",
-        actor=user,
-        payload={"finding": finding.pk, "kind": kind},
-        campaign=campaign,
-    )
+    tell(finding, "finding.posted", actor=user, claim=kind)
     return finding
 
 
@@ -84,13 +79,7 @@ def comment(*, user: "User", finding_id: int, body: str) -> Comment:
         raise Forbidden("this account may not comment")
     finding = finding_for(user, finding_id)
     written = Comment.objects.create(finding=finding, author=user, body=_markdown(body, most=MOST_COMMENT))
-    events.record(
-        "comment.posted",
-        f"finding:{finding.pk}",
-        actor=user,
-        payload={"finding": finding.pk, "comment": written.pk},
-        campaign=finding.campaign,
-    )
+    tell(finding, "comment.posted", actor=user, comment=written.pk)
     return written
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from experiments import events
 from experiments.errors import Forbidden, InvalidInput
 from forum.models import Tally, Vote
 from forum.permissions import can_write
+from forum.services.news import tell
 from forum.services.posting import finding_for
 
 if TYPE_CHECKING:
@@ -36,6 +36,5 @@ def vote(*, user: "User", finding_id: int, value: int) -> Tally:
     now = timezone.now()
     Vote.objects.update_or_create(finding=finding, user=user, defaults={"value": value, "changed_at": now})
     tally.refresh_from_db()
-    payload = {"finding": finding.pk, "score": tally.score}
-    events.record("finding.voted", f"finding:{finding.pk}", actor=user, payload=payload, campaign=finding.campaign)
+    tell(finding, "finding.voted", actor=user, score=tally.score)
     return tally

@@ -346,3 +346,16 @@ def test_one_thread_is_read_in_a_bounded_number_of_queries(call) -> None:
             agent.get(f"{URL}{finding.pk}/")
         counts.append(len(captured))
     assert counts[1] <= counts[0] <= 20  # the first call also notes when the token was used
+
+
+def test_news_of_a_campaigns_finding_is_in_both_logs(roles) -> None:
+    author = member()
+    finding = make_finding(author, campaign=3)
+    make_comment(finding, author)
+    told = Event.objects.order_by("id").values_list("campaign", "number", "kind", "subject")
+    assert list(told) == [
+        (0, 1, "finding.posted", f"finding:{finding.pk}"),
+        (3, 1, "finding.posted", f"finding:{finding.pk}"),
+        (0, 2, "comment.posted", f"finding:{finding.pk}"),
+        (3, 2, "comment.posted", f"finding:{finding.pk}"),
+    ]
