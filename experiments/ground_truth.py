@@ -23,7 +23,10 @@ _opened = threading.Event()  # of this process; closed until it says that it sco
 
 
 class GroundTruthError(Exception):
-    """Labels that cannot or may not be read; the message says which and why, and holds none of them."""
+    """Labels that are gone, were changed, or may not be read; the message says which, and holds none of them.
+
+    A storage that is away for a while raises OSError instead: whoever waits for a score waits a little longer.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,6 @@ def _content(path: str) -> bytes:
             return bytes(file.read())
     except FileNotFoundError as error:
         raise GroundTruthError(f"ground truth {path} is missing: is GROUND_TRUTH_DIR the place it was kept?") from error
-    except OSError as error:
-        raise GroundTruthError(f"ground truth {path} cannot be read: {error.strerror}") from error
 
 
 def _storage() -> Storage:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from numpy.typing import NDArray
 
 from experiments import ground_truth
@@ -104,8 +104,19 @@ def score_experiment(experiment_id: int) -> bool:
     """Evaluate what waits, and when no run is left at work, sum the experiment up. Safe to repeat.
 
     Returns: whether there was anything to do. Ground truth that is missing or was tampered with fails the runs
-    with that reason: a score against doubtful labels is worse than none.
+    with that reason: a score against doubtful labels is worse than none. So does an error of the scorer's own, which
+    is raised as well; only a database or a storage that is away is tried again.
     """
+    try:
+        return _score_waiting(experiment_id)
+    except (DatabaseError, OSError):
+        raise
+    except Exception as error:
+        _give_up(experiment_id, f"the scorer failed: {type(error).__name__}: {error}")
+        raise
+
+
+def _score_waiting(experiment_id: int) -> bool:
     with transaction.atomic():
         locked = Experiment.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
         found = locked.select_related("benchmark", "submitter").filter(pk=experiment_id, state=ExperimentState.RUNNING)
@@ -121,15 +132,25 @@ def score_experiment(experiment_id: int) -> bool:
             _score(experiment, runs, waiting, busy=busy)
         except GroundTruthError as error:
             log.error("%s is not scored: %s", experiment, error)
-            move_runs(experiment, waiting, RunState.FAILED, error=f"not scored: {error}")
-            settle_unscored(experiment, runs)
+            _refuse(experiment, runs, str(error))
         return True
 
 
-def settle_unscored(experiment: Experiment, runs: Sequence[Run]) -> None:
-    """After a refusal: runs scored earlier keep their scores, but the experiment cannot be summed up."""
+def _give_up(experiment_id: int, reason: str) -> None:
+    with transaction.atomic():
+        locked = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
+        experiment = locked.filter(pk=experiment_id, state=ExperimentState.RUNNING).first()
+        if experiment is not None:
+            runs = experiment.runs.select_for_update(no_key=True).defer("curves", "log").order_by("id")
+            _refuse(experiment, list(runs), reason)
+
+
+def _refuse(experiment: Experiment, runs: Sequence[Run], reason: str) -> None:
+    """What waits for a score fails. Runs scored earlier keep theirs, but then nothing can sum the experiment up."""
+    waiting = [run for run in runs if run.state == RunState.EVALUATING]
+    move_runs(experiment, waiting, RunState.FAILED, error=f"not scored: {reason}")
     if any(run.state == RunState.SCORED for run in runs):
-        move_experiment(experiment, ExperimentState.FAILED, error="its ground truth cannot be read: see its runs")
+        move_experiment(experiment, ExperimentState.FAILED, error=f"not scored: {reason}")
     else:
         settle(experiment)
 

@@ -69,7 +69,7 @@ def _reap_experiment(experiment_id: int) -> tuple[int, int]:
     again = [run for run in runs if run.attempt < settings.RUN_ATTEMPTS]
     spent = [run for run in runs if run.attempt >= settings.RUN_ATTEMPTS]
     reason = _reason(runs[0].worker, settings.RUN_ATTEMPTS)
-    log.warning("%s: %d runs put back, %d given up: %s", experiment, len(again), len(spent), reason)
+    log.warning("%s: %s fell silent; %d runs put back, %d given up", experiment, runs[0].worker, len(again), len(spent))
     move_runs(experiment, again, RunState.QUEUED)
     move_runs(experiment, spent, RunState.FAILED, error=reason)
     settle(experiment)

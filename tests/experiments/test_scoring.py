@@ -153,6 +153,30 @@ def test_missing_ground_truth_is_refused_with_a_reason(experiment):
     assert "GROUND_TRUTH_DIR" in experiment.error
 
 
+def test_a_storage_that_is_away_is_waited_for(experiment, monkeypatch):
+    train_by_hand(experiment, score=False)
+
+    def away(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output"):
+        patch.setattr(ground_truth, "_content", away)
+        scoring.score_experiment(experiment.pk)
+    assert set(experiment.runs.values_list("state", flat=True)) == {RunState.EVALUATING}
+    assert scoring.score_experiment(experiment.pk)
+
+
+def test_an_error_of_the_scorer_ends_the_experiment_and_is_raised(experiment, monkeypatch):
+    train_by_hand(experiment, score=False)
+    monkeypatch.setattr(scoring, "score_split", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        scoring.score_experiment(experiment.pk)
+    experiment.refresh_from_db()
+    assert experiment.state == ExperimentState.FAILED
+    assert "not scored: the scorer failed: ZeroDivisionError: division by zero" in experiment.error
+    assert not Evaluation.objects.exists()
+
+
 def test_ground_truth_is_for_its_owner_alone(experiment):
     path = sealed_file("labels")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
