@@ -43,7 +43,7 @@ class NewCampaign(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="new_%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "new_%s", **kwargs})
         ready = Benchmark.objects.filter(state=BenchmarkState.READY).values_list("slug", "title")
         self.fields["benchmarks"].choices = list(ready)  # type: ignore[attr-defined]
         self.fields["researcher"].initial = "search"  # the one that cannot spend money

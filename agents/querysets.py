@@ -9,17 +9,17 @@ from django.db.models import Q
 from agents.lifecycle import AT_WORK, AgentState
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+    from experiments.permissions import Actor
 
 
 class CampaignQuerySet(models.QuerySet[Any]):
     """Filters over campaigns."""
 
-    def visible_to(self, user: "AbstractBaseUser | AnonymousUser") -> "CampaignQuerySet":
+    def visible_to(self, user: "Actor") -> "CampaignQuerySet":
         """People see every campaign; an agent sees its own."""
         if not user.is_authenticated:
             return self.none()
-        if user.has_perm("experiments.view_lab"):  # type: ignore[union-attr]
+        if user.has_perm("experiments.view_lab"):
             return self.all()
         return self.filter(agents__user=user)
 
@@ -27,11 +27,11 @@ class CampaignQuerySet(models.QuerySet[Any]):
 class AgentQuerySet(models.QuerySet[Any]):
     """Filters over agents."""
 
-    def visible_to(self, user: "AbstractBaseUser | AnonymousUser") -> "AgentQuerySet":
+    def visible_to(self, user: "Actor") -> "AgentQuerySet":
         """People see every agent; an agent sees itself."""
         if not user.is_authenticated:
             return self.none()
-        if user.has_perm("experiments.view_lab"):  # type: ignore[union-attr]
+        if user.has_perm("experiments.view_lab"):
             return self.all()
         return self.filter(user=user)
 

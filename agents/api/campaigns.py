@@ -23,7 +23,7 @@ from agents.services.campaigns import (
 from experiments.api.access import caller, respond
 from experiments.api.experiments import IDEMPOTENCY
 from experiments.api.reading import idempotency_key, page, read_body, read_query
-from experiments.serializers.fields import page_of
+from experiments.serializers.fields import Input, page_of
 from experiments.services.idempotency import once
 
 
@@ -113,9 +113,7 @@ class Stop(APIView):
         return _with_reason(request, shapes.WhyInput, stop_campaign, campaign_id)
 
 
-def _with_reason(
-    request: Request, shape: type[shapes.Input], verb: Callable[..., Campaign], campaign_id: int
-) -> Response:
+def _with_reason(request: Request, shape: type[Input], verb: Callable[..., Campaign], campaign_id: int) -> Response:
     reason = read_body(shape, request)["reason"]
     return Response(_shown(request, verb(user=caller(request), campaign_id=campaign_id, reason=reason)))
 

@@ -5,7 +5,7 @@ Retries are the loop's: a call that fails is a row that says when it is made aga
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -146,15 +146,15 @@ def _thought(view: View, reply: Reply) -> Thought:
 
 def _unavailable(error: anthropic.APIError, reply: Reply) -> ModelUnavailable:
     """Whether to ask again, and when: the server's own word comes first."""
-    known = {"partial": reply.text, "usage": reply.spent_so_far()}
+    failed = partial(ModelUnavailable, partial=reply.text, usage=reply.spent_so_far())
     if isinstance(error, anthropic.APIConnectionError):
-        return ModelUnavailable(f"the model cannot be reached at {settings.ANTHROPIC_BASE_URL}", **known)
+        return failed(f"the model cannot be reached at {settings.ANTHROPIC_BASE_URL}")
     if not isinstance(error, anthropic.APIStatusError):
-        return ModelUnavailable(f"the answer cannot be read: {error.message}", **known)
+        return failed(f"the answer cannot be read: {error.message}")
     kind = _kind(error)
     again = error.status_code >= 500 or error.status_code in _AGAIN or kind in _PASSING
     words = f"{kind or type(error).__name__} ({error.status_code}): {error.message}"[:500]
-    return ModelUnavailable(words, again=again, after_seconds=_retry_after(error), **known)
+    return failed(words, again=again, after_seconds=_retry_after(error))
 
 
 def _kind(error: anthropic.APIStatusError) -> str:

@@ -101,7 +101,7 @@ class SearchResearcher:
         benchmark = benchmarks[round_number % len(benchmarks)]
         recipes = _recipes(benchmark)
         known = _known(agent, benchmark)
-        seen = {(each.method.name, _key(each.options)) for each in known}
+        seen = _tried(agent, benchmark)
         by_name = {each.name: each for each in recipes}
         parents = _cited(known)
         for name in BY_SLUG[agent.direction].favours if agent.direction in BY_SLUG else ():
@@ -150,6 +150,13 @@ def _known(agent: "Agent", benchmark: Benchmark) -> list[Experiment]:
         campaign=agent.campaign_id, benchmark=benchmark, state=ExperimentState.SCORED, dev_pgr__isnull=False
     )
     return list(scored.select_related("method").order_by("pk"))
+
+
+def _tried(agent: "Agent", benchmark: Benchmark) -> set[tuple[str, str]]:
+    """What anybody of the campaign has run or is running: the same again would get the same seeds and score."""
+    others = Experiment.objects.filter(campaign=agent.campaign_id, benchmark=benchmark)
+    others = others.exclude(state__in=[ExperimentState.FAILED, ExperimentState.CANCELLED])
+    return {(name, _key(options)) for name, options in others.values_list("method__name", "options")}
 
 
 def _cited(known: Sequence[Experiment]) -> list[int]:

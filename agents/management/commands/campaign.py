@@ -71,7 +71,7 @@ class Command(BaseCommand):
         verb, key = options["verb"], options.get("campaign")
         if verb == "start":
             return self._start(user, options)
-        if verb == "status" and key is None:
+        if key is None:
             self._list(as_json=options["json"])
             return None
         if verb != "status":
