@@ -27,6 +27,12 @@ class FindingFilters(forms.Form):
         max_value=_LARGEST_ID,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "placeholder": "number"}),
     )
+    campaign = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=_LARGEST_ID,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "placeholder": "number"}),
+    )
     order = forms.ChoiceField(required=False, label="Sort by")
     kind = forms.ChoiceField(required=False, choices=[("", "All"), *Kind.choices], widget=forms.HiddenInput)
 

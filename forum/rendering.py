@@ -1,12 +1,14 @@
 """Many texts to HTML at once: compiled once and cached, their ledger numbers always fresh."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 from django.utils.safestring import SafeString, mark_safe
+from redis import RedisError
 
 from forum.markdown import VERSION, Compiled, compile_markdown, placeholders
 from forum.models import Finding
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import re
 
     from experiments.permissions import Actor
+
+logger = logging.getLogger(__name__)
 
 _KEEP_SECONDS = 7 * 86_400
 
@@ -51,11 +55,27 @@ def _filled(compiled: Compiled, ledger: Ledger, base: str) -> Rendered:
 
 def _compiled(texts: Sequence[str]) -> list[Compiled]:
     keys = [f"forum:markdown:{VERSION}:{hashlib.sha256(text.encode()).hexdigest()}" for text in texts]
-    known = cache.get_many(set(keys)) if keys else {}
+    known = _cached(keys)
     made = {}
     for key, text in zip(keys, texts, strict=True):
         if key not in known:
             known[key] = made[key] = compile_markdown(text)
     if made:
-        cache.set_many(made, _KEEP_SECONDS)
+        _keep(made)
     return [known[key] for key in keys]
+
+
+def _cached(keys: Sequence[str]) -> dict[str, Compiled]:
+    """What the cache has; without a cache the texts are compiled each time."""
+    try:
+        return cache.get_many(set(keys)) if keys else {}
+    except RedisError as error:
+        logger.warning("the cache of rendered texts cannot be read: %s", error)
+        return {}
+
+
+def _keep(made: dict[str, Compiled]) -> None:
+    try:
+        cache.set_many(made, _KEEP_SECONDS)
+    except RedisError as error:
+        logger.warning("rendered texts cannot be cached: %s", error)

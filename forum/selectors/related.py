@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from experiments.permissions import Actor
 
 MOST_TERMS = 16
-MOST_CANDIDATES = 500  # rows whose similarity is computed
-MOST_EXPECTED = 2000  # rows that the chosen words may match together, so that a common word costs nothing
+MOST_CANDIDATES = 250  # rows whose similarity is computed
+MOST_EXPECTED = 1000  # rows that the chosen words may match together, so that a common word costs nothing
 LEAST_SIMILARITY = 0.3
 _TITLE_WEIGHT = 2.0
 _LONGEST_TERM = 60  # characters; longer ones are addresses and hashes

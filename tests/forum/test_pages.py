@@ -75,6 +75,16 @@ def test_filters_and_search(browse) -> None:
     assert "Enter a whole number" in page
 
 
+def test_the_findings_of_one_campaign(browse) -> None:
+    finding = make_finding(title="Within the campaign", campaign=4)
+    make_finding(title="Outside of it")
+    client = browse()
+    page = text(client.get("/forum/?campaign=4"))
+    assert "Within the campaign" in page
+    assert "Outside of it" not in page
+    assert "/forum/?campaign=4" in text(client.get(f"/forum/{finding.pk}/"))
+
+
 def test_pages_of_the_list(browse) -> None:
     author = member()
     for number in range(27):

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from redis import RedisError
 
 from experiments.models import Experiment
 from forum.references import accuracy_interval
@@ -138,6 +139,15 @@ def test_what_an_author_types_never_looks_like_the_ledger(scored: Experiment) ->
     )
     assert re.findall(r'<[^>]*class="ledger"', html) == ['<a class="ledger"']
     assert html.index('<a class="ledger"') < html.index("0.62") < html.index("0.99")
+
+
+def test_without_a_cache_texts_are_rendered_all_the_same(scored: Experiment, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise RedisError("down")
+
+    monkeypatch.setattr("forum.rendering.cache.get_many", broken)
+    monkeypatch.setattr("forum.rendering.cache.set_many", broken)
+    assert "PGR 0.62" in shown(f"{{{{pgr exp:{scored.pk}}}}}")
 
 
 def test_any_number_of_references_takes_three_queries(scored: Experiment) -> None:
