@@ -27,6 +27,8 @@ def pytest_load_initial_conftests(early_config):
     else:  # the environment is inherited; each worker has a Redis database of its own, of 16
         number = int(worker.removeprefix("gw")) + 1
         os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rpartition('/')[0]}/{number % 16}"
+        # the workers are the parallelism; threads of torch beside them would only wait for each other
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     return (yield)
 
 
