@@ -11,7 +11,13 @@ from workers.w2s.features import Entry
 from workers.w2s.methods import METHODS, classify
 from workers.w2s.spec import BenchmarkSpec
 
-_ARMS = ("weak", "control", "vanilla", "method", "ceiling")
+_ARMS = {
+    "weak": "weak teachers",
+    "control": "control: a weak student",
+    "vanilla": "baseline: vanilla",
+    "method": "",  # its own name
+    "ceiling": "ceiling",
+}
 _UNITS = ("B", "KiB", "MiB", "GiB")
 
 
@@ -20,9 +26,8 @@ def outcome_table(outcome: Outcome) -> str:
     scores = list(outcome.scores.items())
     options = ", ".join(f"{name}={value}" for name, value in outcome.options.items())
     rows = [["", *(f"{split} ({part.n_items:,} items)" for split, part in scores)]]
-    for arm in _ARMS:
-        name = outcome.method if arm == "method" else f"{arm} (no gain possible)" if arm == "control" else arm
-        rows.append([name, *(_spread(part.accuracies[arm]) for _, part in scores)])
+    for arm, name in _ARMS.items():
+        rows.append([name or outcome.method, *(_spread(part.accuracies[arm]) for _, part in scores)])
     rows.append(["PGR", *(interval(part.pgr) for _, part in scores)])
     rows.append(["PGR over vanilla", *(interval(part.over_vanilla, signed=True) for _, part in scores)])
     rows.append(["gap / SE", *(f"{part.gap_over_se:.1f}" for _, part in scores)])
