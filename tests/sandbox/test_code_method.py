@@ -161,7 +161,8 @@ def test_every_recipe_can_be_imported_inside():
     """
     from workers.w2s.methods import METHODS
 
-    assert run(method).logs[0].split() == METHODS.names()
+    ours = [name for name in METHODS.names() if METHODS.get(name).__module__.startswith("workers.")]
+    assert run(method).logs[0].split() == ours
 
 
 # --- what is not there -----------------------------------------------------------------------------------------------

@@ -1,12 +1,16 @@
 """tests workers/training.py with code: from a snapshot to a score, and from bad code to a sentence."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
+from django.db import connection
 
 from experiments.lifecycle import ExperimentState, RunState
 from experiments.models import Experiment, Method, Prediction
 from experiments.scoring import score_experiment
-from experiments.services.experiments import submit_experiment
+from experiments.services.experiments import cancel_experiment, submit_experiment
 from experiments.snapshots.services import create_snapshot
 from tests.factories import make_user
 from workers import catalogue, sandbox
@@ -22,6 +26,12 @@ def fit(context):
     print("seed", context.seeds[0])
     return context.student.fit(context.weak_probs, context.weights)
 """
+
+
+@pytest.fixture(autouse=True)
+def patient(settings):
+    """The heartbeat's thread does not see what a test's transaction has not committed, and would find no lease."""
+    settings.LEASE_SECONDS = 3600
 
 
 def submit(method, **fields) -> Experiment:
@@ -83,26 +93,24 @@ def test_code_is_announced_where_it_can_run_and_not_elsewhere(words, monkeypatch
     assert "code" not in [facts.name for facts in catalogue.methods()]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_cancelling_ends_code_at_work(words, settings):
-    """The next report finds the lease lost, and the sandbox ends with the block that holds it."""
-    from experiments.services.experiments import cancel_experiment
-
+    """Another thread cancels; the heartbeat finds the lease gone, and the sandbox ends with the block that holds it."""
     settings.LEASE_SECONDS = 3
-    method = "def fit(context):\n    import time; time.sleep(600)\n"
-    experiment = submit(method, seeds=1)
-    original, calls = train_next.__globals__["report_progress"], []
+    experiment = submit("def fit(context):\n    import time; time.sleep(600)\n", seeds=1)
 
-    def cancel_then_report(**fields):
-        if not calls:
-            calls.append(1)
+    def cancel_when_running():
+        try:
+            while not experiment.runs.filter(state=RunState.RUNNING, progress_stage__contains="fitting").exists():
+                time.sleep(0.1)
             cancel_experiment(user=experiment.submitter, experiment_id=experiment.pk)
-        return original(**fields)
+        finally:
+            connection.close()
 
-    train_next.__globals__["report_progress"] = cancel_then_report
-    try:
-        assert train_next(worker="gpu@test")
-    finally:
-        train_next.__globals__["report_progress"] = original
+    canceller = threading.Thread(target=cancel_when_running)
+    canceller.start()
+    assert train_next(worker="gpu@test")
+    canceller.join()
     experiment.refresh_from_db()
     assert experiment.state == ExperimentState.CANCELLED
     assert not Prediction.objects.filter(run__experiment=experiment).exists()
