@@ -50,14 +50,15 @@ def training_labels(benchmark: Benchmark) -> dict[str, NDArray[np.int8]]:
     return {split: labels[split] for split in ("teacher_train", "student_train")}
 
 
-def dev_labels_agreement(benchmark: Benchmark, bits: NDArray[Any]) -> tuple[float, int, str]:
-    """Accuracy of an uploaded 0/1 vector on dev. Returns: accuracy, items, digest of the ground truth.
+def dev_labels_agreement(benchmark: Benchmark, bits: NDArray[Any]) -> tuple[NDArray[np.float64], int, str]:
+    """Accuracy of uploaded 0/1 vectors on dev.
 
-    Raises: ValueError for a vector of another length; GroundTruthError.
+    bits: (items,) or (vectors, items). Returns: accuracy of each, number of items, digest of the ground truth.
+    Raises: ValueError for vectors of another length; GroundTruthError.
     """
     sealed = _sealed(benchmark, "labels")
     labels = ground_truth.read(sealed)["dev"]
-    return float(correctness(bits, labels).mean()), len(labels), sealed.digest
+    return correctness(bits, labels).mean(axis=-1), len(labels), sealed.digest
 
 
 def freeze_baselines(

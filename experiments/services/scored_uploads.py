@@ -1,5 +1,8 @@
 """Scores uploaded predictions. Runs on the evaluation queue only: it reaches the scorer, and so the labels."""
 
+from collections import deque
+from dataclasses import dataclass
+
 import numpy as np
 from django.db import transaction
 
@@ -11,6 +14,20 @@ from experiments.services.uploads import SPLIT, answer_name, told_of
 from metrics import pgr
 
 BATCH = 32  # uploads of one benchmark scored in one transaction: whoever waits longest waits for this many
+_UPLOAD = ("predictions", "predictions_digest", "n_items", "benchmark_id", "evaluation_id", "submitter__username")
+_METER = ("queries", "updates", "best_accuracy", "bits", "benchmark__slug", "benchmark__provenance")
+# Under load one message's batch takes in the uploads of the next few messages, which then cost no query
+_done_here: deque[int] = deque(maxlen=4 * BATCH)
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """What a batch is scored against. ends: weak and ceiling accuracy on dev, None before they are frozen."""
+
+    benchmark: Benchmark
+    ends: tuple[float, float] | None
+    n_items: int
+    digest: str
 
 
 def score_upload(upload_id: int) -> None:
@@ -18,12 +35,13 @@ def score_upload(upload_id: int) -> None:
 
     In the order of arrival, under the lock of the benchmark's meter: the Ladder's answers depend on it.
     """
-    while True:
+    while upload_id not in _done_here:
         scored = _score_waiting(upload_id)
+        _done_here.extend(upload.pk for upload in scored)
         for upload in scored:
             if upload.evaluation is not None:
                 answers.send(answer_name(upload.pk), told_of(upload.evaluation))
-        if not scored or upload_id <= scored[-1].pk:
+        if not scored:
             return
 
 
@@ -32,16 +50,18 @@ def _score_waiting(upload_id: int) -> list[Upload]:
     """The next batch of the upload's benchmark, scored; empty if nothing waits."""
     meter = _locked_meter(upload_id)
     benchmark = meter.benchmark
-    waiting = list(
-        Upload.objects.filter(benchmark=benchmark, evaluation=None).select_related("submitter").order_by("pk")[:BATCH]
-    )
+    rows = Upload.objects.filter(benchmark=benchmark, evaluation=None).select_related("submitter").order_by("pk")
+    waiting = list(rows.only(*_UPLOAD)[:BATCH])
     if not waiting:
         return []
-    ends = dev_ends(benchmark)
+    packed = np.stack([np.frombuffer(upload.predictions, dtype=np.uint8) for upload in waiting])
+    bits = np.unpackbits(packed, axis=1, count=waiting[0].n_items)
+    accuracies, n_items, digest = scoring.dev_labels_agreement(benchmark, bits)
+    truth = _Truth(benchmark, dev_ends(benchmark), n_items, digest)
     rises = []
-    for upload in waiting:
+    for upload, accuracy in zip(waiting, accuracies.tolist(), strict=True):
         updates = meter.updates
-        upload.evaluation = _evaluation(upload, benchmark, meter, ends)
+        upload.evaluation = _evaluation(upload, accuracy, meter, truth)
         rises += [upload] if meter.updates > updates else []
     Evaluation.objects.bulk_create([upload.evaluation for upload in waiting if upload.evaluation])
     if len(waiting) == 1:
@@ -56,7 +76,7 @@ def _score_waiting(upload_id: int) -> list[Upload]:
 
 def _locked_meter(upload_id: int) -> LeakMeter:
     """The meter of the upload's benchmark, locked until the transaction ends; made if this is its first upload."""
-    rows = LeakMeter.objects.select_for_update(of=("self",)).select_related("benchmark")
+    rows = LeakMeter.objects.select_for_update(of=("self",)).select_related("benchmark").only(*_METER)
     meter = rows.filter(benchmark__uploads=upload_id).first()
     if meter is None:
         LeakMeter.objects.get_or_create(benchmark=Benchmark.objects.get(uploads=upload_id))
@@ -71,10 +91,8 @@ def _record_rise(upload: Upload, benchmark: Benchmark) -> None:
     events.record("evaluation.improved", f"benchmark:{benchmark.slug}", actor=upload.submitter, payload=payload)
 
 
-def _evaluation(upload: Upload, benchmark: Benchmark, meter: LeakMeter, ends: tuple[float, float] | None) -> Evaluation:
+def _evaluation(upload: Upload, accuracy: float, meter: LeakMeter, truth: _Truth) -> Evaluation:
     """The row to write for one upload; advances the meter, which the caller saves."""
-    bits = np.unpackbits(np.frombuffer(upload.predictions, dtype=np.uint8), count=upload.n_items)
-    accuracy, n_items, digest = scoring.dev_labels_agreement(benchmark, bits)
     before = meter.bits
     rung = climb(meter.best_accuracy, accuracy)
     meter.queries += 1
@@ -82,17 +100,17 @@ def _evaluation(upload: Upload, benchmark: Benchmark, meter: LeakMeter, ends: tu
     meter.best_accuracy = rung.best
     meter.bits = leaked_bits(meter.queries, meter.updates)
     return Evaluation(
-        benchmark=benchmark,
+        benchmark=truth.benchmark,
         submitter=upload.submitter,
         split=SPLIT,
         verified=False,
         predictions=upload.predictions,
         predictions_digest=upload.predictions_digest,
-        n_items=n_items,
+        n_items=truth.n_items,
         accuracy=accuracy,
-        pgr=pgr(accuracy, *ends) if ends else None,
-        reported_pgr=pgr(rung.best, *ends) if ends else None,
+        pgr=pgr(accuracy, *truth.ends) if truth.ends else None,
+        reported_pgr=pgr(rung.best, *truth.ends) if truth.ends else None,
         charged_bits=meter.bits - before,
         scorer_version=scoring.SCORER_VERSION,
-        ground_truth_digest=digest,
+        ground_truth_digest=truth.digest,
     )

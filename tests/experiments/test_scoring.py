@@ -220,6 +220,8 @@ def test_an_uploaded_vector_is_compared_with_dev_alone(experiment):
         ITEMS,
         benchmark.provenance["labels"]["digest"],
     )
+    both, _, _ = scoring.dev_labels_agreement(benchmark, np.stack([bits, ~bits]))
+    assert both == pytest.approx([1 - 20 / ITEMS, 20 / ITEMS])
     with pytest.raises(ValueError, match="items"):
         scoring.dev_labels_agreement(benchmark, bits[:-1])
 
