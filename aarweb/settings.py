@@ -269,7 +269,5 @@ LOGGING = {
 }
 
 if not SECRET_KEY and not DEBUG:
-    raise env.BadSetting(
-        "SECRET_KEY is not set: give SECRET_KEY or SECRET_KEY_FILE, or start the lab with `make run`"
-    )
+    raise env.BadSetting("SECRET_KEY is not set: give SECRET_KEY or SECRET_KEY_FILE, or start the lab with `make run`")
 SECRET_KEY = SECRET_KEY or "only-for-debug"
