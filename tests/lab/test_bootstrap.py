@@ -52,13 +52,18 @@ def installed(tmp_path_factory):
     return folder, answer.stdout
 
 
-def run(project, *arguments, python=sys.executable, **variables):
+def surroundings(**variables):
+    """Without what `make` and the machine say about where to install and from where."""
     closed = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PIP_") and name != "VENV"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "VENV", "MAKE"))}
+    return {**inherited, **closed, **variables}
+
+
+def run(project, *arguments, **variables):
     return subprocess.run(
-        [python, "aarweb/lab/bootstrap.py", *arguments],
+        [sys.executable, "aarweb/lab/bootstrap.py", *arguments],
         cwd=project,
-        env={**inherited, **closed, **variables},
+        env=surroundings(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -116,7 +121,11 @@ def test_two_installations_do_not_meet(project):
     with (project / ".venv" / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         waiting = subprocess.Popen(
-            [sys.executable, "aarweb/lab/bootstrap.py"], cwd=project, stdout=subprocess.PIPE, text=True
+            [sys.executable, "aarweb/lab/bootstrap.py"],
+            cwd=project,
+            env=surroundings(),
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert "Another `make` is installing into the same place" in waiting.stdout.readline()
         assert [path.name for path in (project / ".venv").iterdir()] == ["install.lock"]
@@ -132,6 +141,7 @@ def test_an_interruption_is_one_sentence(installed):
     process = subprocess.Popen(
         [sys.executable, "-u", "aarweb/lab/bootstrap.py"],
         cwd=project,
+        env=surroundings(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -215,6 +225,7 @@ def test_make_without_a_python_is_one_sentence():
     answer = subprocess.run(
         ["make", "-s", "run", "PYTHON=/no/such/python"],
         cwd=SOURCE.parents[2],
+        env=surroundings(),
         capture_output=True,
         text=True,
         check=False,
@@ -224,6 +235,8 @@ def test_make_without_a_python_is_one_sentence():
 
 
 def test_make_lists_its_commands():
-    help_text = subprocess.run(["make"], cwd=SOURCE.parents[2], capture_output=True, text=True, check=True).stdout
+    help_text = subprocess.run(
+        ["make"], cwd=SOURCE.parents[2], env=surroundings(), capture_output=True, text=True, check=True
+    ).stdout
     for command in ("run", "test", "lint", "bench", "check", "clean"):
         assert f"make {command} " in help_text
