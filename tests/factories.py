@@ -22,6 +22,7 @@ from experiments.models import (
     Method,
     ReferenceResult,
     Run,
+    Upload,
     WeakTeacher,
     WorkerSeen,
 )
@@ -273,11 +274,16 @@ def _run(experiment: Experiment, index: int, state: str, fields: dict) -> Run:
 
 def make_upload_evaluation(*, benchmark: Benchmark, user: User, accuracy: float = 0.7) -> Evaluation:
     """A scored upload: it counts against the team's budget."""
-    return Evaluation.objects.create(
+    evaluation = Evaluation.objects.create(
         benchmark=benchmark, submitter=user, split="dev", verified=False, predictions=b"\x00",
         predictions_digest="0" * 64, n_items=500, accuracy=accuracy, reported_pgr=0.5, charged_bits=6.6,
         scorer_version="1", ground_truth_digest="1" * 64,
     )  # fmt: skip
+    Upload.objects.create(
+        benchmark=benchmark, submitter=user, predictions=b"\x00", predictions_digest="0" * 64, n_items=500,
+        evaluation=evaluation,
+    )  # fmt: skip
+    return evaluation
 
 
 def make_event(kind: str, subject: str, *, user: User | None = None, payload: dict | None = None) -> Event:

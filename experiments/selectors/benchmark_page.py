@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
@@ -11,8 +10,9 @@ from django.utils import timezone
 
 from experiments.indexes import best_first
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, Standing
-from experiments.models import Baseline, Benchmark, Evaluation, Experiment, Item, LeakMeter, ReferenceResult
+from experiments.models import Baseline, Benchmark, Experiment, Item, ReferenceResult
 from experiments.permissions import can_see_holdout
+from experiments.selectors.api_budgets import leak_of, upload_budget
 from experiments.selectors.experiment_page import flat
 from experiments.selectors.experiment_table import ExperimentRow, as_rows
 from experiments.selectors.figures import benchmark_or_404
@@ -27,7 +27,6 @@ SPLITS = ("teacher_train", "student_train", "dev", "holdout")
 SHOWN_SPLITS = ("teacher_train", "student_train", "dev")  # holdout inputs are shown to nobody
 EXAMPLES_PER_SPLIT = 2
 BEST_SHOWN = 10
-LEAK_CONFIDENCE = 0.95
 # What can be used first, then what will be; arms from the least to the most a student can know.
 _BY_STATE: list[str] = [
     BenchmarkState.READY,
@@ -54,7 +53,7 @@ class Gap:
 class Leak:
     """What uploaded predictions may have told about the dev labels.
 
-    bias_bound: how far dev accuracy may be off for it, with LEAK_CONFIDENCE; None without items.
+    bias_bound: how far dev accuracy may be off for it, with probability .95; None without items.
     """
 
     queries: int
@@ -139,14 +138,6 @@ def seconds_left(benchmark: Benchmark) -> float | None:
     return elapsed / benchmark.progress_done * max(benchmark.progress_total - benchmark.progress_done, 0)
 
 
-def bias_bound(bits: float, items: int, confidence: float = LEAK_CONFIDENCE) -> float:
-    """How far an accuracy on `items` may be off after `bits` about its labels leaked.
-
-    Source: Dwork et al. 2015, arXiv:1506.02629 (max-information), with I in bits: √((I ln 2 + ln 1/δ) / 2n).
-    """
-    return math.sqrt((bits * math.log(2) + math.log(1 / (1 - confidence))) / (2 * items))
-
-
 def _card(benchmark: Benchmark, best: Experiment | None, experiments: int) -> BenchmarkCard:
     return BenchmarkCard(
         benchmark=benchmark,
@@ -169,19 +160,15 @@ def _gap(lines: Iterable[Baseline], split: str) -> Gap | None:
 
 
 def _leak(benchmark: Benchmark, gap: Gap | None) -> Leak:
-    meter = LeakMeter.objects.filter(benchmark=benchmark).first() or LeakMeter(benchmark=benchmark)
-    since = timezone.now() - timedelta(seconds=benchmark.query_window_seconds)
-    used = Evaluation.objects.uploads().filter(benchmark=benchmark, verified=False, created_at__gte=since).count()
-    items = benchmark.sizes.get("dev")
-    bound = bias_bound(meter.bits, items) if items and meter.bits else None
+    leak, budget = leak_of(benchmark, gap.value if gap else None), upload_budget(benchmark)
     return Leak(
-        queries=meter.queries,
-        bits=meter.bits,
-        bias_bound=bound,
-        bound_in_pgr=bound / gap.value if bound and gap and gap.value > 0 else None,
-        used=used,
-        limit=benchmark.query_limit,
-        window_hours=benchmark.query_window_seconds / 3600,
+        queries=leak.queries,
+        bits=leak.bits,
+        bias_bound=leak.bias_bound,
+        bound_in_pgr=leak.bias_bound_pgr,
+        used=budget.used,
+        limit=budget.limit,
+        window_hours=budget.window_seconds / 3600,
     )
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from experiments.ladder import bias_bound
 from experiments.models import Benchmark, LeakMeter, WorkerSeen
 from experiments.selectors import workers_page
-from experiments.selectors.benchmark_page import bias_bound
 from tests.factories import make_benchmark, make_event, make_experiment, make_method, make_user, make_worker
 
 
