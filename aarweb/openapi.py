@@ -49,6 +49,15 @@ class Schema(AutoSchema):
         """The first word below /api/v1/."""
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
 
+    def get_summary(self) -> str | None:
+        """The first line of what the view's method says of itself, beside its address in the documentation."""
+        lines = super().get_description().splitlines()
+        return lines[0] if lines else None
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """What the view's method says after that line."""
+        return "\n".join(super().get_description().splitlines()[1:]).strip()
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         reference = {"$ref": "#/components/schemas/Problem"}

@@ -34,6 +34,7 @@ def test_every_operation_has_a_typed_answer_and_may_be_a_problem(schema):
     operations = [(path, verb, op) for path, verbs in schema["paths"].items() for verb, op in verbs.items()]
     assert len(operations) > 15
     for path, verb, operation in operations:
+        assert operation["summary"], (path, verb)
         good = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
         assert good, (path, verb)
         for status, answer in good.items():
