@@ -31,6 +31,8 @@ _ONLY_FOR_AGENTS = {"ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE"}
 def environment(paths: Paths, services: Mapping[str, str]) -> dict[str, str]:
     """What each process of the lab finds: the caller's environment and the services' addresses."""
     return {
+        # threads of torch that wait for each other must not spin: two workers on two cores took up to 20 times as long
+        "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
         **services,
         "DATA_DIR": str(paths.data),
