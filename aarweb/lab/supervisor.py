@@ -91,6 +91,8 @@ class Supervisor:
                 self._look(self._group)
                 time.sleep(0.2)
         except LabError as error:
+            if self._signals:  # what was killed in a hurry could not start
+                return 0
             self.console.fail(str(error))
             return 1
         except Interrupted:
@@ -104,11 +106,16 @@ class Supervisor:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1
-        if self._starting and self._signals == 1:
-            raise Interrupted
+        if self._starting and self._group is None:
+            raise Interrupted  # later only `_go_on` does, never between a program's start and its entry on the list
         if self._signals > 1 and self._group is not None:
             for running in list(self._group.running.values()):
                 running.signal_group(signal.SIGKILL)
+
+    def _go_on(self) -> None:
+        """Raises: Interrupted, once we were told to end."""
+        if self._signals:
+            raise Interrupted
 
     def _check_disk(self) -> None:
         free = shutil.disk_usage(self.paths.data).free
@@ -122,6 +129,7 @@ class Supervisor:
         started = time.monotonic()
         with self.console.step(" and ".join(_names(services))):
             services.start(group, lambda name, line: self.console.log(name, line, show=False))
+            self._go_on()
         for service in services.embedded:
             program = service.program()
             self._supervised[program.name] = Supervised(program, service)
@@ -131,6 +139,7 @@ class Supervisor:
             self._launch(programs.web(variables, self.bind, self.port), group)
             self._wait_for_web(group)
         for program in programs.background(variables):
+            self._go_on()
             self._launch(program, group)
         self.console.say()
         self.console.say(f"  {self.public_url}{link}")
@@ -154,6 +163,7 @@ class Supervisor:
 
         running = group.start(program, relay)
         while not running.ended:
+            self._go_on()
             time.sleep(0.02)
         group.forget(program.name)
         if running.process.returncode or not link:
@@ -164,6 +174,7 @@ class Supervisor:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)  # noqa: S104 - compared, not bound
         deadline = time.monotonic() + WEB_SECONDS
         while time.monotonic() < deadline and not group.running[programs.WEB].ended:
+            self._go_on()
             connection = HTTPConnection(host, self.port, timeout=5)
             try:
                 connection.request("GET", "/healthz", headers={"Host": "127.0.0.1"})

@@ -83,7 +83,7 @@ def test_data_dir_may_not_be_a_file(tmp_path):
 
 
 def test_data_dir_that_may_not_be_written(tmp_path, as_nobody):
-    tmp_path.chmod(0o755)
+    tmp_path.chmod(0o555)
 
     def start():
         with pytest.raises(LabError, match="choose another place with DATA_DIR"):
