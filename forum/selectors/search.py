@@ -17,9 +17,9 @@ from forum.models import SEARCH_CONFIG, Finding
 MOST_SEARCH = 300  # characters of a query
 # Ranking reads the text vector of every row it ranks. Of more matches than this only the newest are ranked, and as
 # many of the newest whose title matches: where thousands match, those are the better ones of the older.
-MOST_RANKED = 250
+MOST_RANKED = 300
 # A phrase is looked for in the newest so many findings that hold all its words: reading places of words is slow.
-MOST_PHRASE_CHECKED = 2_500
+MOST_PHRASE_CHECKED = 3_000
 _RANK = "ts_rank_cd('{0.1, 0.2, 0.4, 1.0}', %s, %s::tsquery, 1)"  # D, C, B (body), A (title); 1: over 1 + log(length)
 _ADJACENT = re.compile(r" <(?:-|[0-9]+)> ")  # in a tsquery's text; lexemes hold no spaces
 # Control characters, which no finding holds, mark matches until the text is escaped.
