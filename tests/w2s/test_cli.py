@@ -1,6 +1,9 @@
 """`python -m workers.w2s` from the outside, on a tiny model and a dataset in memory."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,3 +194,12 @@ def test_intervals_sizes_and_columns_read_well() -> None:
     assert interval(Estimate(None, None, None, None, False, 9, 5, reason="no gap")) == "no gap"
     assert (size(900), size(2048), size(10 * 2**20)) == ("900 B", "2.0 KiB", "10.0 MiB")
     assert columns([["a", "bb"], ["ccc", "d"]]) == "a    bb\nccc  d"
+
+
+def test_threads_that_wait_sleep() -> None:
+    code = "import workers.w2s.heads, os; print(os.environ['OMP_WAIT_POLICY'])"
+    for given, expected in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+        environment |= {} if given is None else {"OMP_WAIT_POLICY": given}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected

@@ -69,9 +69,11 @@ class Bench:
         trained = baselines(arena, labels, dataset.digest, seeds=seeds, cache_dir=cache_dir, report=report)
         return cls(spec, dataset, arena, labels, trained)
 
-    def run(self, method: str, options: Mapping[str, Any], report: Report = silent) -> Outcome:
-        """Run a method on as many seeds as the baselines have."""
-        many = len(self.baselines.seeds)
+    def run(
+        self, method: str, options: Mapping[str, Any], report: Report = silent, *, seeds: int | None = None
+    ) -> Outcome:
+        """Run a method, by default on as many seeds as the baselines have."""
+        many = seeds or len(self.baselines.seeds)
         digest = method_digest(method, options)
         seeds = tuple(run_seed(digest, self.spec.slug, index) for index in range(many))
         result = run_method(
