@@ -8,7 +8,8 @@ from channels.db import database_sync_to_async
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.contrib.auth.models import AnonymousUser
 
-from agents.authentication import READ, find_token
+from agents.authentication import READ
+from agents.credentials import find_bearer
 
 App = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 
@@ -36,8 +37,8 @@ class TokenOrSession:
 
 
 def _token_user(raw: bytes) -> Any:
-    token = find_token(raw)
-    return token.user if token is not None and READ in token.scopes else None
+    bearer = find_bearer(raw)
+    return bearer.token.user if bearer is not None and READ in bearer.token.scopes else None
 
 
 def _with_session_check(inner: App) -> App:

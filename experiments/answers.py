@@ -10,6 +10,7 @@ from experiments.live import client
 
 logger = logging.getLogger(__name__)
 
+CALL_MILLISECONDS = 1000  # a call that was lost is repeated after so long, at the latest by the reaper
 KEEP_SECONDS = 60  # for whoever asks a little later, such as a repeated call with the same Idempotency-Key
 
 
@@ -36,6 +37,30 @@ def wait(name: str, seconds: int) -> dict[str, Any] | None:
         logger.warning("waiting for the answer %s: %s", name, error)
         return None
     return None if found is None else dict(json.loads(found))
+
+
+def call_for(name: str) -> bool:
+    """Whether to call a worker for `name`: True unless a call is under way that nobody has heard yet.
+
+    Whoever is called hears first, then looks at the rows; so a row that was committed before this is seen.
+    """
+    try:
+        return bool(client().set(_call(name), 1, nx=True, px=CALL_MILLISECONDS))
+    except redis.RedisError as error:
+        logger.warning("calling for %s: %s", name, error)
+        return True
+
+
+def heard(name: str) -> None:
+    """The call for `name` has been heard: what is committed from now on needs another."""
+    try:
+        client().delete(_call(name))
+    except redis.RedisError as error:
+        logger.warning("hearing the call for %s: %s", name, error)
+
+
+def _call(name: str) -> str:
+    return f"aarweb:call:{name}"
 
 
 def _key(name: str) -> str:

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from agents.authentication import digest_of
+from agents.credentials import digest_of
 from agents.models import Token
 from experiments.errors import InvalidInput
 

@@ -1,6 +1,5 @@
 """Scores uploaded predictions. Runs on the evaluation queue only: it reaches the scorer, and so the labels."""
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +9,12 @@ from experiments import answers, events, scoring
 from experiments.ladder import climb, leaked_bits
 from experiments.models import Benchmark, Evaluation, LeakMeter, Upload
 from experiments.selectors.api_budgets import dev_ends
-from experiments.services.uploads import SPLIT, answer_name, told_of
+from experiments.services.uploads import SPLIT, answer_name, call_name, told_of
 from metrics import pgr
 
 BATCH = 32  # uploads of one benchmark scored in one transaction: whoever waits longest waits for this many
 _UPLOAD = ("predictions", "predictions_digest", "n_items", "benchmark_id", "evaluation_id", "submitter__username")
 _METER = ("queries", "updates", "best_accuracy", "bits", "benchmark__slug", "benchmark__provenance")
-# Under load one message's batch takes in the uploads of the next few messages, which then cost no query
-_done_here: deque[int] = deque(maxlen=4 * BATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +32,9 @@ def score_upload(upload_id: int) -> None:
 
     In the order of arrival, under the lock of the benchmark's meter: the Ladder's answers depend on it.
     """
-    while upload_id not in _done_here:
+    scored: list[Upload] = []
+    while not scored or scored[-1].pk < upload_id:
         scored = _score_waiting(upload_id)
-        _done_here.extend(upload.pk for upload in scored)
         for upload in scored:
             if upload.evaluation is not None:
                 answers.send(answer_name(upload.pk), told_of(upload.evaluation))
@@ -50,6 +47,7 @@ def _score_waiting(upload_id: int) -> list[Upload]:
     """The next batch of the upload's benchmark, scored; empty if nothing waits."""
     meter = _locked_meter(upload_id)
     benchmark = meter.benchmark
+    answers.heard(call_name(benchmark.pk))  # before the rows are read: whoever commits later calls again
     rows = Upload.objects.filter(benchmark=benchmark, evaluation=None).select_related("submitter").order_by("pk")
     waiting = list(rows.only(*_UPLOAD)[:BATCH])
     if not waiting:

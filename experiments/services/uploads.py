@@ -6,6 +6,7 @@ The web process holds no label: it writes the row, sends its number, and waits f
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 10  # scoring takes milliseconds; longer means that no evaluation worker is there
 SPLIT = "dev"
-_NEEDED = ("slug", "state", "sizes", "query_limit", "query_window_seconds")
+_LOCK = """
+    SELECT id, slug, state, sizes, query_limit, query_window_seconds, set_config('synchronous_commit', 'off', true)
+    FROM experiments_benchmark WHERE slug = %s FOR NO KEY UPDATE
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,7 @@ def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[in
     if not can_upload(user):
         raise Forbidden("this account may not have predictions scored")
     with transaction.atomic():
-        _commit_without_waiting_for_disk()
-        # NO KEY UPDATE: serialises budget decisions, and lets rows that refer to the benchmark be written meanwhile
-        locked = Benchmark.objects.select_for_update(no_key=True).only(*_NEEDED)
-        found = locked.filter(slug=benchmark).first()
+        found = _lock(benchmark)
         if found is None:
             known = ", ".join(Benchmark.objects.visible_to(user).values_list("slug", flat=True))
             raise InvalidInput(f"unknown benchmark {benchmark!r}; known: {known}", pointer="#/benchmark")
@@ -68,7 +69,7 @@ def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[in
             predictions_digest=hashlib.sha256(packed).hexdigest(),
             n_items=len(predictions),
         )
-        dispatch.score_upload(upload.pk)  # once this has committed
+        _wake(found.pk, upload.pk)
     return Receipt(upload.pk, budget.left - 1)
 
 
@@ -106,13 +107,29 @@ def give_back_connection() -> None:
         connection.close()
 
 
-def _commit_without_waiting_for_disk() -> None:
-    """For this transaction. Nothing is promised before the worker has committed the evaluation, which waits.
+def call_name(benchmark_id: int) -> str:
+    """Under which name a worker is called for the benchmark's uploads."""
+    return f"uploads:{benchmark_id}"
 
-    One log holds both, in order: what is on disk up to the evaluation has the upload too.
+
+def _wake(benchmark_id: int, upload_id: int) -> None:
+    """Calls the scorer once this has committed, unless it is about to come: one message scores all that wait."""
+    transaction.on_commit(partial(_call, benchmark_id, upload_id))
+
+
+def _call(benchmark_id: int, upload_id: int) -> None:
+    if answers.call_for(call_name(benchmark_id)):
+        dispatch.score_upload(upload_id)
+
+
+def _lock(slug: str) -> Benchmark | None:
+    """The benchmark's row, until the transaction ends: budget decisions come one after the other.
+
+    NO KEY UPDATE lets rows that refer to it be written meanwhile. The commit does not wait for the disk: nothing is
+    promised before the worker has committed the evaluation, which does wait, and one log holds both in order.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit TO OFF")
+    rows = Benchmark.objects.raw(_LOCK, [slug])
+    return next(iter(rows), None)
 
 
 def _check(benchmark: Benchmark, predictions: Sequence[int]) -> None:

@@ -7,10 +7,12 @@ from rest_framework.test import APIClient
 from agents.services import create_token
 from experiments import dispatch, ground_truth, scoring
 from experiments.models import Benchmark
+from experiments.services import uploads
 from experiments.services.scored_uploads import score_upload
 from tests.factories import make_benchmark, make_teacher
 
 DEV_ITEMS = 200
+_WAKE = uploads._wake
 
 
 class Caller(APIClient):
@@ -84,7 +86,14 @@ def sealed_benchmark(roles, labels, monkeypatch) -> Benchmark:
 
 @pytest.fixture
 def scorer(monkeypatch):
+    """Uploads are scored where they are written, in the test's own transaction."""
+    monkeypatch.setattr(uploads, "_wake", lambda _, upload_id: score_upload(upload_id))
+
+
+@pytest.fixture
+def called_scorer(scorer, monkeypatch):
     """Uploads are scored where they are sent: the broker and the worker's process are left out, nothing else."""
+    monkeypatch.setattr(uploads, "_wake", _WAKE)
     monkeypatch.setattr(dispatch, "score_upload", score_upload)
 
 

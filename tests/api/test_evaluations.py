@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from datetime import timedelta
 
 import numpy as np
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sealed_benchmark",
 @pytest.fixture
 def silent(scorer, monkeypatch):
     """Nobody scores: the message is lost, and the wait is short."""
-    monkeypatch.setattr(uploads.dispatch, "score_upload", lambda _: None)
+    monkeypatch.setattr(uploads, "_wake", lambda *_: None)
     monkeypatch.setattr(uploads.await_evaluation, "__kwdefaults__", {"seconds": 1})
 
 
@@ -167,6 +168,7 @@ def in_threads(number, call):
     return results
 
 
+@pytest.mark.usefixtures("called_scorer")
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_uploads_cannot_overdraw_the_budget(agent, labels):
     Benchmark.objects.update(query_limit=3)
@@ -182,6 +184,7 @@ def test_concurrent_uploads_cannot_overdraw_the_budget(agent, labels):
     assert (meter.queries, meter.updates) == (3, 1)
 
 
+@pytest.mark.usefixtures("called_scorer")
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_duplicates_are_one_upload_with_one_answer(agent, labels):
     def post():
@@ -236,12 +239,36 @@ def test_a_message_delivered_twice_scores_once(agent, labels):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_score_an_upload_once(agent, labels, monkeypatch):
-    monkeypatch.setattr(uploads.dispatch, "score_upload", lambda _: None)
+    monkeypatch.setattr(uploads, "_wake", lambda *_: None)
     given = {"user": agent.user, "benchmark": "geography"}
     made = [uploads.submit_predictions(**given, predictions=vector(labels, wrong)) for wrong in range(6)]
     in_threads(4, lambda: scored_uploads.score_upload(made[-1].upload))
     assert Evaluation.objects.count() == 6
     assert LeakMeter.objects.get().queries == 6
+
+
+@pytest.mark.usefixtures("called_scorer")
+@pytest.mark.django_db(transaction=True)
+def test_one_call_serves_all_who_come_before_it_is_heard(agent, labels, monkeypatch):
+    sent = []
+    monkeypatch.setattr(uploads.dispatch, "score_upload", sent.append)
+    given = {"user": agent.user, "benchmark": "geography", "predictions": vector(labels, 50)}
+    made = [uploads.submit_predictions(**given).upload for _ in range(3)]
+    assert sent == made[:1]
+    scored_uploads.score_upload(sent.pop())
+    assert Evaluation.objects.count() == 3
+    made = [uploads.submit_predictions(**given).upload for _ in range(2)]
+    assert sent == made[:1]
+
+
+def test_a_call_that_was_lost_is_repeated(monkeypatch):
+    monkeypatch.setattr(answers, "CALL_MILLISECONDS", 200)
+    assert answers.call_for("test:lost")
+    assert not answers.call_for("test:lost")
+    time.sleep(0.3)
+    assert answers.call_for("test:lost")
+    answers.heard("test:lost")
+    assert answers.call_for("test:lost")
 
 
 def test_an_answer_reaches_several_who_wait():
