@@ -68,7 +68,13 @@ def run(project, *arguments, **variables):
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        timeout=120,
     )
+
+
+def heeds_interrupts():
+    """In the child: what a background job inherits is deaf to SIGINT, and a terminal's is not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_python_of_2018_understands_the_script():
@@ -126,6 +132,7 @@ def test_two_installations_do_not_meet(project):
             env=surroundings(),
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=heeds_interrupts,  # noqa: PLW1509 - no thread of ours runs here
         )
         assert "Another `make` is installing into the same place" in waiting.stdout.readline()
         assert [path.name for path in (project / ".venv").iterdir()] == ["install.lock"]
@@ -145,12 +152,16 @@ def test_an_interruption_is_one_sentence(installed):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=heeds_interrupts,  # noqa: PLW1509 - no thread of ours runs here
     )
-    assert "Installing into" in process.stdout.readline()
-    assert "Virtual environment" in process.stdout.readline()
-    time.sleep(1)  # pip has started, or is about to; the sentence is the same
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=30)[0]
+    try:
+        assert "Installing into" in process.stdout.readline()
+        assert "Virtual environment" in process.stdout.readline()
+        time.sleep(1)  # pip has started, or is about to; the sentence is the same
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[0]
+    finally:
+        process.kill()  # or the next installation waits for its lock
     assert process.returncode == 1
     assert said == "\nInterrupted. The same command goes on from here.\n"
 

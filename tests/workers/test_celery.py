@@ -141,7 +141,9 @@ def test_messages_that_come_twice_change_nothing(lab):
 def test_an_orderly_end_gives_the_runs_back_untried(lab):
     experiment = submit("patient", options={"seconds": 60})
     wait_for(lambda: waits(experiment), what="training")
-    lab.start("gpu")[0].stop()
+    worker = lab.start("gpu")[0]
+    wait_for(lambda: WorkerSeen.objects.filter(name="gpu@test").exists(), what="announcing itself")
+    worker.stop()
     assert set(experiment.runs.values_list("state", "attempt", "lease_owner")) == {("queued", 0, "")}
     assert state_of(experiment) == ExperimentState.QUEUED
     assert WorkerSeen.objects.get(name="gpu@test").doing == "shut down"
