@@ -1,9 +1,9 @@
 """Every method on every built-in benchmark, as the Markdown of docs/results.md.
 
-python -m bench.results [--cache-dir DIR] [--seeds N] [--benchmark B ...] [--write]. Scores are kept in the cache folder
-by content, so what was interrupted goes on, and a second call prints at once. --write replaces the part of
-docs/results.md after its marker; otherwise the Markdown is printed. Options are the methods' defaults, or a variant
-fixed in this file; nothing is chosen by its score, except the rows that say so.
+python -m bench.results [--cache-dir DIR] [--seeds N] [--benchmark B ...] [--method M ...] [--write]. Scores are kept in
+the cache folder by content, so what was interrupted goes on, and a second call prints at once. --write replaces the
+part of docs/results.md after its marker; otherwise the Markdown is printed. Options are the methods' defaults, or a
+variant fixed in this file; nothing is chosen by its score, except in the row that says so.
 """
 
 import argparse
@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache-dir", type=Path, default=Path("/tmp/aarweb-bench"))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--benchmark", nargs="+", default=[spec.slug for spec in BUILTIN if not spec.on_demand])
+    parser.add_argument("--method", nargs="+", default=METHODS.names())
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args(argv)
     specs = [spec for spec in BUILTIN if spec.slug in asked.benchmark]
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for spec in specs:
         seeds = spec.seeds if spec.on_demand else asked.seeds
         bench = Bench.open(spec, seeds=seeds, cache_dir=asked.cache_dir, report=progress_line(sys.stderr))
-        tables[spec.slug] = list(rows(bench, asked.cache_dir))
+        tables[spec.slug] = list(rows(bench, asked.method, asked.cache_dir))
     text = "\n".join([*summary(tables), *(line for spec in specs for line in section(spec, tables[spec.slug]))])
     if asked.write:
         head = PAGE.read_text(encoding="utf-8").split(MARKER)[0]
@@ -71,9 +72,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(text)
 
 
-def rows(bench: Bench, cache_dir: Path) -> Iterator[Row]:
+def rows(bench: Bench, methods: Sequence[str], cache_dir: Path) -> Iterator[Row]:
     """One row per method and variant that the benchmark allows, and the one that cheats."""
-    for name in METHODS.names():
+    for name in methods:
         for options in ({}, *VARIANTS.get(name, ())):
             try:
                 check_request(bench.spec, name, options)

@@ -72,8 +72,8 @@ BUILTIN: tuple[BenchmarkSpec, ...] = (
         weak=_weak(4),
         strong=_STRONG,
         student="lora",
-        teachers=3,
-        seeds=3,
+        teachers=5,
+        seeds=5,
         on_demand=True,
     ),
 )
