@@ -75,12 +75,12 @@ class Bench:
         """Run a method, by default on as many seeds as the baselines have."""
         many = seeds or len(self.baselines.seeds)
         digest = method_digest(method, options)
-        seeds = tuple(run_seed(digest, self.spec.slug, index) for index in range(many))
+        drawn = tuple(run_seed(digest, self.spec.slug, index) for index in range(many))
         result = run_method(
             self.arena,
             method,
             options,
-            seeds,
+            drawn,
             weak_probs=self.baselines.weak[Split.STUDENT_TRAIN],
             teacher_of=[j % len(self.baselines.weak[Split.STUDENT_TRAIN]) for j in range(many)],
             cache_dir=self.arena.cache_dir,
@@ -91,7 +91,7 @@ class Bench:
             self.spec.slug,
             method,
             parse_options(METHODS.get(method), options).model_dump(),
-            seeds,
+            drawn,
             len(self.baselines.weak[Split.STUDENT_TRAIN]),
             result.seconds,
             scores,
