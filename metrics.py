@@ -208,8 +208,10 @@ class Arms:
         if seeds < 2:
             return 0.0
         between = float(rows.mean(axis=1).var(ddof=1))
-        noise = self._group_sums(rows - rows.mean(axis=0))  # (seeds, groups), item-by-run noise by question
-        return max(0.0, between - float(np.sum(noise**2)) / ((seeds - 1) * self.n_items**2))
+        run_effects = rows.mean(axis=1, keepdims=True) - rows.mean()
+        noise = self._group_sums(rows - rows.mean(axis=0) - run_effects)  # (seeds, groups), item-by-run by question
+        correction = self.n_groups / (self.n_groups - 1)
+        return max(0.0, between - correction * float(np.sum(noise**2)) / ((seeds - 1) * self.n_items**2))
 
     def _satterthwaite(self, u: Floats, variance: float) -> float:
         noisy = [(n, float(w)) for n, w in zip(self.names, u, strict=True) if w and self.seed_variances[n] > 0]
