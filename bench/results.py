@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import metrics
 from metrics import Estimate
 from workers.w2s.arena import method_digest
 from workers.w2s.benchmarks import BUILTIN
@@ -36,6 +37,7 @@ VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 }
 FEWER_SEEDS = {"few-shot": 10}  # it reads every training item once a seed
 TUNED = "vanilla, l2 chosen by true accuracy"
+_METRICS = hashlib.sha256(Path(metrics.__file__).read_bytes()).hexdigest()  # scores depend on it as well
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def scored(bench: Bench, method: str, options: Mapping[str, Any], cache_dir: Pat
     """The method's row, from the cache if the same code has run on the same data."""
     seeds = min(FEWER_SEEDS.get(method, len(bench.baselines.seeds)), len(bench.baselines.seeds))
     about = [method_digest(method, options), bench.dataset.digest, bench.arena.digests, seeds]
-    about += [len(bench.baselines.seeds), bench.spec.student, bench.spec.teachers]
+    about += [len(bench.baselines.seeds), bench.spec.student, bench.spec.teachers, _METRICS]
     path = cache_dir / "results" / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:40]}.json"
     shown = ", ".join(f"{key}={value}" for key, value in options.items())
     name = f"{method} ({shown})" if shown else method
