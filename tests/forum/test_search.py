@@ -73,6 +73,7 @@ def test_hidden_findings_are_not_found(texts: dict[str, Finding]) -> None:
 
 def test_of_very_many_matches_the_newest_are_ranked(monkeypatch) -> None:
     monkeypatch.setattr("forum.selectors.search.MOST_RANKED", 3)
+    monkeypatch.setattr("forum.selectors.search.MOST_TITLED", 3)
     author = member()
     rows = [make_finding(author, title=f"kernel {n}") for n in range(5)]
     make_finding(author, title="not in the title", body="kernel")
