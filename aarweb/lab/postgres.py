@@ -33,7 +33,7 @@ START_SECONDS = 60.0  # recovery after a power loss replays at most max_wal_size
 SETTINGS = {
     "listen_addresses": "''",
     "port": "5432",  # names the socket only
-    "max_connections": "100",
+    "max_connections": "120",  # the pools of all processes, and some commands
     "shared_buffers": "128MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",

@@ -144,10 +144,13 @@ def test_a_terminal_that_is_gone_does_not_end_the_lab(tmp_path):
 def test_all_pools_of_a_lab_together_fit_the_embedded_server(tmp_path):
     """Every process may fill its pool at once, and people's commands still find room."""
     variables = programs.environment(Paths(tmp_path), {})
-    processes = [programs.web(variables, "127.0.0.1", 1), programs.prepare(variables), *programs.background(variables)]
-    pool = settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
-    room_for_commands = 30
-    assert len(processes) * pool + room_for_commands <= int(postgres.SETTINGS["max_connections"])
+    variables.pop("DATABASE_POOL", None)
+    processes = [programs.web(variables, "127.0.0.1", 1), *programs.background(variables)]
+    usual = settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
+    pools = [int(process.environment.get("DATABASE_POOL", usual)) for process in processes]
+    assert len(pools) == 6
+    room_for_commands = 40  # four of them, with a pool each
+    assert sum(pools) + room_for_commands <= int(postgres.SETTINGS["max_connections"])
 
 
 def test_every_queue_has_a_worker(tmp_path):
