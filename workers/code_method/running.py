@@ -179,6 +179,8 @@ class _Run:
         self._child.channel.settimeout(TICK_SECONDS * 10)  # a few bytes: whoever does not take them is gone or stuck
         try:
             wire.send(self._child.channel, kind, fds=fds)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # it has ended; what it said before that is still to be read, and says why
         except OSError as error:
             raise self._ended() from error
 

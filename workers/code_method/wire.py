@@ -31,7 +31,8 @@ def send(channel: socket.socket, kind: bytes, payload: bytes = b"", fds: Sequenc
     """One frame, with descriptors. Raises: OSError, which includes time-outs."""
     data = HEADER.pack(kind, len(payload)) + payload
     sent = socket.send_fds(channel, [data], list(fds)) if fds else 0
-    channel.sendall(data[sent:])
+    if sent < len(data):  # sending nothing would fail too, if a quick peer has read it all, answered, and ended
+        channel.sendall(data[sent:])
 
 
 def receive(channel: socket.socket) -> tuple[bytes, bytes, list[int]]:
