@@ -18,7 +18,7 @@ MOST_SEARCH = 300  # characters of a query
 # Ranking reads the text vector of every row it ranks. Of more matches than this only the newest are ranked, and beside
 # them the newest whose title matches: where thousands match, those are the better ones of the older.
 MOST_RANKED = 300
-MOST_TITLED = 100
+MOST_TITLED = 50
 # A phrase is looked for in the newest so many findings that hold all its words: reading places of words is slow.
 MOST_PHRASE_CHECKED = 3_000
 _RANK = "ts_rank_cd('{0.1, 0.2, 0.4, 1.0}', %s, %s::tsquery, 1)"  # D, C, B (body), A (title); 1: over 1 + log(length)
@@ -63,14 +63,14 @@ def ranks(findings: QuerySet[Any], query: ParsedQuery) -> list[tuple[float, int]
 
     rank: cover density, a match in the title counting 2.5 times one in the body, over 1 + log(length).
     """
-    found = _ranked(findings, query, MOST_RANKED)
+    found = _ranked(findings, query, MOST_RANKED, MOST_PHRASE_CHECKED)
     if len(found) == MOST_RANKED:
         titled = findings.alias(title_vector=SearchVector("title", config=SEARCH_CONFIG)).filter(title_vector=query)
-        found |= _ranked(titled, query, MOST_TITLED)
+        found |= _ranked(titled, query, MOST_TITLED, MOST_RANKED)
     return [(rank, key) for key, rank in found.items()]
 
 
-def _ranked(findings: QuerySet[Any], query: ParsedQuery, most: int) -> dict[int, float]:
+def _ranked(findings: QuerySet[Any], query: ParsedQuery, most: int, most_checked: int) -> dict[int, float]:
     phrase = query.has_phrase
     candidates = findings.filter(search=query.loosened if phrase else query).order_by("-pk")
     inner, values = candidates.values_list("pk", "search").query.sql_with_params()
@@ -80,7 +80,7 @@ def _ranked(findings: QuerySet[Any], query: ParsedQuery, most: int) -> dict[int,
         cursor.execute(
             f"SELECT found.id, {rank}::float8 FROM ({inner} LIMIT %s) AS found (id, search)"  # noqa: S608 - Django's SQL
             " WHERE found.search @@ %s::tsquery ORDER BY found.id DESC LIMIT %s",
-            [query.text, *values, MOST_PHRASE_CHECKED if phrase else most, query.text, most],
+            [query.text, *values, most_checked if phrase else most, query.text, most],
         )
         return dict(cursor.fetchall())
 
