@@ -95,6 +95,7 @@ def run(experiments: int, repeats: int) -> bool:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
+    import aarweb.asgi  # noqa: F401 - the server's own start: all views loaded, what is loaded frozen
     from bench.rows import fill
     from experiments.models import Experiment, Run
 
