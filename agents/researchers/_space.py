@@ -1,11 +1,14 @@
 """The space that plain search walks through: recipes with their options, as Optuna knows and as rows remember them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
+
+from experiments.models import Method
+from experiments.offers import lacking
 
 METHOD = "method"
 # Chosen by cross-validation on weak labels, always: a penalty picked by dev scores would be picked by ground truth.
@@ -23,16 +26,29 @@ class Recipe:
     defaults: Mapping[str, Any]
 
 
-def recipe_of(name: str, summary: str, schema: Mapping[str, Any]) -> Recipe:
-    """Read from the JSON schema of the method's options; what cannot be varied keeps its default."""
+def recipe_of(method: Method, *, offers: Collection[str]) -> Recipe:
+    """Read from the JSON schema of the method's options; what cannot be varied keeps its default.
+
+    offers: what the benchmark lets methods draw on; a choice that needs more is left out.
+    """
     options, defaults = {}, {}
-    for option, described in schema.get("properties", {}).items():
+    for option, described in method.options_schema.get("properties", {}).items():
         if described.get("default") is not None:
             defaults[option] = described["default"]
-        distribution = None if option in FIXED else _distribution(described)
+        distribution = None if option in FIXED else _distribution(_offered(option, described, offers))
         if distribution is not None:
             options[option] = distribution
-    return Recipe(name, summary, options, defaults)
+    return Recipe(method.name, method.summary, options, defaults)
+
+
+def _offered(option: str, described: Mapping[str, Any], offers: Collection[str]) -> Mapping[str, Any]:
+    if "enum" not in described:
+        return described
+    schema = {"properties": {option: described}}
+    return {
+        **described,
+        "enum": [each for each in described["enum"] if not lacking((), schema, {option: each}, offers)],
+    }
 
 
 def suggest(trial: Trial, recipes: Sequence[Recipe]) -> tuple[Recipe, dict[str, Any]]:

@@ -17,13 +17,14 @@ from agents.researchers._space import Recipe, recipe_of, remembered, suggest
 from agents.services.steps import Call
 from experiments.lifecycle import EXPERIMENT_TERMINAL, ExperimentState, MethodClass
 from experiments.models import Benchmark, Experiment, Method
+from experiments.offers import lacking
 from experiments.selectors.scores import dev_score
+from experiments.services.code import CODE
 from forum.models import FindingExperiment
 
 if TYPE_CHECKING:
     from agents.models import Agent
 
-KEPT_BACK = frozenset({"hidden_states", "likelihood"})  # resources that a benchmark may keep back
 TRIES = 40  # proposals drawn until one is new; a space that yields none in so many is used up
 MOST_EXPERIMENTS = 30  # of one agent: after so many the best of them owes much to chance
 STALE = 10  # scored experiments in a row that brought nothing better: time to stop
@@ -140,8 +141,11 @@ def _study(
 def _recipes(benchmark: Benchmark) -> list[Recipe]:
     """Weak-to-strong recipes that the benchmark lets run."""
     enabled = Method.objects.filter(enabled=True, method_class=MethodClass.WEAK_TO_STRONG)
-    allowed = [each for each in enabled if not (KEPT_BACK & set(each.uses)) - set(benchmark.offers)]
-    return [recipe_of(each.name, each.summary, each.options_schema) for each in allowed if each.name != "code"]
+    return [
+        recipe_of(each, offers=benchmark.offers)
+        for each in enabled
+        if each.name != CODE and not lacking(each.uses, {}, {}, benchmark.offers)
+    ]
 
 
 def _known(agent: "Agent", benchmark: Benchmark) -> list[Experiment]:
@@ -153,9 +157,9 @@ def _known(agent: "Agent", benchmark: Benchmark) -> list[Experiment]:
 
 
 def _tried(agent: "Agent", benchmark: Benchmark) -> set[tuple[str, str]]:
-    """What anybody of the campaign has run or is running: the same again would get the same seeds and score."""
+    """What anybody of the campaign has run or is running: the same again would get the same seeds, score or error."""
     others = Experiment.objects.filter(campaign=agent.campaign_id, benchmark=benchmark)
-    others = others.exclude(state__in=[ExperimentState.FAILED, ExperimentState.CANCELLED])
+    others = others.exclude(state=ExperimentState.CANCELLED)
     return {(name, _key(options)) for name, options in others.values_list("method__name", "options")}
 
 

@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark, Experiment, Method
+from experiments.offers import lacking
 from experiments.services.code import CODE
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
-KEPT_BACK = frozenset(
-    {"hidden_states", "likelihood"}
-)  # a benchmark says whether it offers these; the rest always exist
 FIRST_CHOICE = "vanilla"  # the reference every method is compared with
 
 
@@ -37,13 +35,12 @@ def chosen_method(methods: list[Method], name: str) -> Method | None:
 
 
 def benchmarks_for(user: "Actor", method: Method) -> list[BenchmarkChoice]:
-    """Ready benchmarks that offer all that the method uses."""
-    needs = KEPT_BACK & set(method.uses)
+    """Ready benchmarks that offer all that the method uses; an option may ask for more."""
     ready = Benchmark.objects.visible_to(user).filter(state=BenchmarkState.READY)
     return [
         BenchmarkChoice(each.slug, each.title, each.default_seeds)
         for each in ready.only("slug", "title", "default_seeds", "offers")
-        if needs <= set(each.offers)
+        if not lacking(method.uses, {}, {}, each.offers)
     ]
 
 

@@ -19,6 +19,7 @@ from experiments.lifecycle import (
     Standing,
 )
 from experiments.models import Benchmark, Experiment, Method, Run
+from experiments.offers import lacking
 from experiments.options import complete_options
 from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.seeds import MOST_SEEDS, draw_seeds
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 LONGEST_TITLE = 200
 LONGEST_HYPOTHESIS = 10_000
 _PRIORITIES = range(-100, 101)
-_KEPT_BACK = frozenset({"hidden_states", "likelihood"})  # resources that a benchmark may keep back
 
 
 @transaction.atomic
@@ -62,6 +62,7 @@ def submit_experiment(
     code = None if snapshot is None else snapshot_row(snapshot)
     recipe = _runnable(place, method, code)
     complete = complete_options(recipe.options_schema, options)
+    _check_offers(recipe, complete, place)
     return _create(
         user=user,
         benchmark=place,
@@ -97,6 +98,7 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
     # reruns of one method wait for each other here, so that each sees the replicate before it
     Method.objects.select_for_update(no_key=True).get(pk=recipe.pk)
     options = complete_options(recipe.options_schema, original.options)
+    _check_offers(recipe, options, place)
     alike = Experiment.objects.filter(benchmark=place, method_digest=frozen_digest(recipe, code, options))
     latest = alike.aggregate(latest=Max("replicate"))["latest"]
     return _create(
@@ -194,9 +196,7 @@ def _ready_benchmark(slug: str) -> Benchmark:
 def _runnable(benchmark: Benchmark, method: str, snapshot: Snapshot | None) -> Method:
     """The method's row, if it may run there. Raises: InvalidInput, Refused."""
     if snapshot is None:
-        found = _enabled_method(method)
-        _check_offers(found, benchmark)
-        return found
+        return _enabled_method(method)
     check_takes_code(benchmark)
     return code_method()
 
@@ -218,14 +218,17 @@ def _enabled_method(name: str) -> Method:
     return found
 
 
-def _check_offers(method: Method, benchmark: Benchmark) -> None:
-    missing = sorted((_KEPT_BACK & set(method.uses)) - set(benchmark.offers))
-    if missing:
-        offered = ", ".join(benchmark.offers) or "weak labels only"
-        raise Refused(
-            f"{method.name} needs {', '.join(missing)}, which {benchmark.slug} keeps back (it offers {offered})",
-            pointer="#/method/recipe",
-        )
+def _check_offers(method: Method, options: Mapping[str, Any], benchmark: Benchmark) -> None:
+    missing = lacking(method.uses, method.options_schema, options, benchmark.offers)
+    if not missing:
+        return
+    always = lacking(method.uses, {}, {}, benchmark.offers)
+    what = method.name if always else f"{method.name} with these options"
+    offered = ", ".join(benchmark.offers) or "weak labels only"
+    raise Refused(
+        f"{what} needs {', '.join(missing)}, which {benchmark.slug} keeps back (it offers {offered})",
+        pointer="#/method/recipe" if always else "#/method/options",
+    )
 
 
 def _checked_text(text: str, longest: int, pointer: str) -> str:

@@ -9,7 +9,7 @@ from agents.models import Notebook, Step
 from agents.researchers._space import recipe_of
 from agents.services.campaigns import AgentPlan
 from agents.services.steps import wake_waiting
-from experiments.models import Experiment
+from experiments.models import Experiment, Method
 from forum.models import Finding
 from tests.agents.conftest import make_campaign, the_agent
 from tests.factories import make_method, stored_score
@@ -98,6 +98,19 @@ def test_a_budget_that_is_spent_ends_it_with_a_summary(roles):
 
 
 def test_options_without_a_range_keep_their_default():
-    recipe = recipe_of("m", "", {"properties": {"free": {"type": "number", "default": 3.0}, "l2": {"default": "cv"}}})
+    recipe = recipe_of(
+        Method(
+            name="m",
+            options_schema={"properties": {"free": {"type": "number", "default": 3.0}, "l2": {"default": "cv"}}},
+        ),
+        offers=[],
+    )
     assert not recipe.options
     assert recipe.defaults == {"free": 3.0, "l2": "cv"}
+
+
+def test_choices_that_the_benchmark_keeps_back_are_left_out():
+    prior = {"enum": ["student", "likelihood"], "default": "student", "needs": {"likelihood": ["likelihood"]}}
+    method = Method(name="m", options_schema={"properties": {"prior": prior}})
+    assert not recipe_of(method, offers=["hidden_states"]).options  # one choice is none
+    assert recipe_of(method, offers=["likelihood"]).options["prior"].choices == ("student", "likelihood")

@@ -130,6 +130,15 @@ def test_a_method_that_needs_what_the_benchmark_keeps_back_is_refused(lab):
         submit(lab[0], method="zero-shot")
 
 
+def test_an_option_that_asks_for_what_the_benchmark_keeps_back_is_refused(lab):
+    prior = {"enum": ["student", "likelihood"], "default": "student", "needs": {"likelihood": ["likelihood"]}}
+    make_method("noisy", options_schema={"properties": {"prior": prior}})
+    with pytest.raises(Refused, match="noisy with these options needs likelihood") as caught:
+        submit(lab[0], method="noisy", options={"prior": "likelihood"})
+    assert caught.value.pointer == "#/method/options"
+    assert submit(lab[0], method="noisy", options={"prior": "student"}).pk
+
+
 def test_a_method_that_is_switched_off_is_refused(lab):
     make_method("old", enabled=False)
     with pytest.raises(Refused, match="switched off"):

@@ -71,3 +71,4 @@ def test_only_the_zero_shot_prior_needs_likelihoods() -> None:
     method = METHODS.get("noisy-channel")
     assert LIKELIHOOD not in method().needs(parse_options(method, {}))
     assert LIKELIHOOD in method().needs(parse_options(method, {"prior": "likelihood"}))
+    assert method.Options.model_json_schema()["properties"]["prior"]["needs"] == {"likelihood": [LIKELIHOOD]}

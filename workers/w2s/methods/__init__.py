@@ -71,8 +71,15 @@ class Method(ABC):
         """Train on the context; `options` is an instance of `Options`. Returns the predictor of all its seeds."""
 
     def needs(self, options: Any) -> frozenset[str]:
-        """What these options draw on; more than `uses` where an option asks for more."""
-        return self.uses
+        """What these options draw on: `uses`, and what a choice asks for by {"needs": {choice: [resource, ...]}}."""
+        needed = set(self.uses)
+        for name, field in self.Options.model_fields.items():
+            extra = field.json_schema_extra
+            choices = extra.get("needs") if isinstance(extra, dict) else None
+            if isinstance(choices, dict):
+                asked = choices.get(str(getattr(options, name)))
+                needed.update(map(str, asked) if isinstance(asked, list) else ())
+        return frozenset(needed)
 
 
 METHODS: Registry[type[Method]] = Registry("method", __name__)

@@ -25,6 +25,7 @@ class NoisyChannelOptions(StudentOptions):
         "student",
         description="What is believed before the teacher is heard: students trained on the labels of other questions, "
         "or the strong model's zero-shot log-odds.",
+        json_schema_extra={"needs": {"likelihood": [LIKELIHOOD]}},
     )
     levels: int = Field(5, ge=1, le=50, description="Levels of the teacher's confidence, each with its error rate.")
     rounds: int = Field(20, ge=1, le=200, description="Rounds of expectation maximisation.")
@@ -47,10 +48,6 @@ class NoisyChannel(Method):
     )
     uses: ClassVar[frozenset[str]] = frozenset({WEAK_LABELS})
     Options: ClassVar[type[NoisyChannelOptions]] = NoisyChannelOptions
-
-    def needs(self, options: NoisyChannelOptions) -> frozenset[str]:
-        """The zero-shot prior needs likelihoods."""
-        return self.uses | {LIKELIHOOD} if options.prior == "likelihood" else self.uses
 
     def fit(self, context: Context, options: NoisyChannelOptions) -> Predictor:
         """Expectation maximisation from q = weak labels; then the posterior into the student."""
