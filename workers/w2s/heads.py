@@ -92,7 +92,7 @@ def solve(
         overshot = (gradient * direction).sum(1) > slope.abs()
         previous, scaled = scaled, gradient / diagonal
         norm = (gradient * scaled).sum(1)
-        going = norm >= tolerance**2
+        going = ~(norm < tolerance**2)  # not a number is not solved
         if going.sum() <= LEAVE * len(going):
             solved[at_work], scores[at_work] = point, logits
             if not going.any():
