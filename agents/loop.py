@@ -14,9 +14,10 @@ from agents.lifecycle import ActionState
 from agents.models import Action, Agent, Step
 from agents.observation import nothing_new, observe
 from agents.researchers import RESEARCHERS, Cancelled, ModelUnavailable, Researcher, View
-from agents.services import steps
+from agents.services import actions, claims, steps
+from agents.services.actions import Outcome
 from agents.services.budgets import left_in_words
-from agents.services.steps import Claim, Outcome
+from agents.services.claims import Claim
 from agents.services.transcript import read_notebook, since_compaction
 from agents.tools import TOOLS, BadArguments, ToolActor, ToolResult, parse
 from experiments.errors import LabError, OverBudget
@@ -31,10 +32,10 @@ LONGEST_WAIT = timedelta(hours=6)  # a waiting agent looks again by itself, what
 
 def run_step(*, agent_id: int, worker: str) -> None:
     """Take an agent one step further, if it is due and may act; a message delivered twice finds it claimed."""
-    claim = steps.claim(agent_id=agent_id, worker=worker)
+    claim = claims.claim(agent_id=agent_id, worker=worker)
     if claim is None:
         return
-    with Heartbeat(renew=lambda: steps.renew(claim), worker=worker):
+    with Heartbeat(renew=lambda: claims.renew(claim), worker=worker):
         try:
             step = claim.step or _think(claim)
             if step is not None:
@@ -53,10 +54,10 @@ def _think(claim: Claim) -> Step | None:
         # the worst case is that of the transcript with the news in it, so they are written first; both or neither
         step = steps.begin(claim, news=news, worst_case=lambda: researcher.worst_case(_view(agent, summarise)))
     except OverBudget as error:
-        steps.hold_for_budget(claim, error)
+        claims.hold_for_budget(claim, error)
         return None
     except NoPrice as error:
-        steps.give_up(claim, str(error))
+        claims.give_up(claim, str(error))
         return None
     with live.Typing(agent, step) as typing:
         try:
@@ -91,11 +92,11 @@ def _act(claim: Claim, step: Step) -> None:
     wait_seconds, finished = 0, False
     for action in step.actions.order_by("index"):
         if action.state == ActionState.PROPOSED:
-            if not steps.start_action(claim, action):
-                steps.put_down(claim)
+            if not actions.start_action(claim, action):
+                claims.put_down(claim)
                 return
             outcome, result = _run(claim, action)
-            steps.finish_action(claim, action, outcome)
+            actions.finish_action(claim, action, outcome)
         else:
             result = None
         if result is not None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from workers import sandbox
+import sandbox
+from sandbox import Sandboxed, interpreter
 from workers.code_method import CODE_LIMITS, run_code_method
 from workers.code_method.warm import Child, WarmChildren
-from workers.sandbox import Sandboxed, interpreter
 from workers.w2s.arena import Arena, run_method
 from workers.w2s.benchmarks import BUILTIN
 from workers.w2s.data import load_dataset

@@ -2,9 +2,9 @@
 
 import torch
 
+import sandbox
 from experiments.services.code import CODE
 from experiments.services.workers import MethodFacts
-from workers import sandbox
 from workers.code_method import harness_digest
 from workers.w2s.arena import method_digest
 from workers.w2s.methods import HIDDEN_STATES, METHODS, WEAK_LABELS, classify

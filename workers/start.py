@@ -88,7 +88,7 @@ def _live(queues: list[str], device: str, versions: dict[str, str], methods: lis
 
 def _walls() -> str:
     """What sandboxes are made of here, or why none can be made: then code is not announced, and submitters are told."""
-    from workers import sandbox
+    import sandbox
 
     reason = sandbox.available()
     if reason is not None:

@@ -22,10 +22,10 @@ from experiments.services.runs import (
 )
 from experiments.snapshots.selectors import files_of
 from registry import UnknownName
+from sandbox import SandboxUnavailable
 from workers.catalogue import code_digest, device
 from workers.code_method import CodeResult, run_code_method
 from workers.lease import Reporter
-from workers.sandbox import SandboxUnavailable
 from workers.w2s.arena import MethodFailed, MethodResult, run_method
 from workers.w2s.methods import NotOffered, OptionError
 from workers.w2s.spec import Progress, Report, Split

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agents.services.steps import Call
+from agents.services.actions import Call
 from registry import Registry
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agents.services.steps import Call
+from agents.services.actions import Call
 
 if TYPE_CHECKING:
     from agents.models import Entry

@@ -14,7 +14,7 @@ from optuna.trial import TrialState, create_trial
 from agents.directions import BY_SLUG
 from agents.researchers import RESEARCHERS, Thought, View
 from agents.researchers._space import Recipe, recipe_of, remembered, suggest
-from agents.services.steps import Call
+from agents.services.actions import Call
 from experiments.lifecycle import EXPERIMENT_TERMINAL, ExperimentState, MethodClass
 from experiments.models import Benchmark, Experiment, Method
 from experiments.offers import lacking

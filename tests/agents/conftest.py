@@ -6,8 +6,8 @@ import pytest
 
 from agents.models import Agent, Campaign
 from agents.researchers import RESEARCHERS, Thought, View
+from agents.services.actions import Call
 from agents.services.campaigns import AgentPlan, create_campaign, start_campaign
-from agents.services.steps import Call
 from tests.factories import make_benchmark, make_user
 
 

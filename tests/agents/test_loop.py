@@ -1,16 +1,17 @@
-"""tests agents/loop.py and services/steps.py: steps, actions, crashes, pauses."""
+"""tests agents/loop.py and services/{claims,steps,actions}.py: steps, actions, crashes, pauses."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from agents.errors import LeaseLost
 from agents.gate import what_holds
 from agents.lifecycle import ActionState, AgentState, StepState
 from agents.loop import run_step
 from agents.models import Action, Agent, Entry, Latch, Reservation, Step
 from agents.researchers import Cancelled, ModelUnavailable
-from agents.services import steps
+from agents.services import claims, steps
 from agents.services.control import message_agent, pause_agent, resume_agent, stop_agent
 from agents.tools import TOOLS, Arguments, Tool, ToolResult
 from tests.agents.conftest import make_campaign, the_agent, thought
@@ -108,14 +109,14 @@ def test_a_tool_that_breaks_does_not_end_the_agent_and_tells_no_internals(roles,
 
 def test_a_second_message_for_the_same_step_finds_it_claimed(roles, script):
     agent = the_agent(make_campaign())
-    claim = steps.claim(agent_id=agent.pk, worker="one")
+    claim = claims.claim(agent_id=agent.pk, worker="one")
     assert claim is not None
-    assert steps.claim(agent_id=agent.pk, worker="two") is None
+    assert claims.claim(agent_id=agent.pk, worker="two") is None
 
 
 def test_a_worker_that_dies_in_the_model_call_costs_the_worst_case_and_the_step_is_taken_up_again(roles, script):
     agent = the_agent(make_campaign(budgets={"money": 10_000}))
-    claim = steps.claim(agent_id=agent.pk, worker="dies")
+    claim = claims.claim(agent_id=agent.pk, worker="dies")
     from agents.observation import observe
 
     steps.begin(claim, news=observe(claim.agent), worst_case=lambda: {"money": 1000})
@@ -158,12 +159,12 @@ def test_a_worker_that_dies_between_two_actions_repeats_none_and_loses_none(role
 
 def test_a_zombie_writes_nothing(roles, script):
     agent = the_agent(make_campaign())
-    zombie = steps.claim(agent_id=agent.pk, worker="zombie")
+    zombie = claims.claim(agent_id=agent.pk, worker="zombie")
     expire(agent)
     script += [thought("mine", ("probe", {}))]
     run_step(agent_id=agent.pk, worker="lives")
-    with pytest.raises(steps.LeaseLost):
-        steps.put_down(zombie)
+    with pytest.raises(LeaseLost):
+        claims.put_down(zombie)
 
 
 def test_pause_between_two_actions_keeps_the_second_for_later(roles, script, probe_tool):

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from workers.sandbox import Limits, Sandboxed, interpreter
+from sandbox import Limits, Sandboxed, interpreter
 
 SMALL = Limits(
     wall_seconds=20,

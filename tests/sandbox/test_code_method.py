@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sandbox
 import workers.w2s.data
+from sandbox import SandboxUnavailable
 from tests.sandbox.benchmark import make_benchmark, weak_labels
-from workers import sandbox
 from workers.code_method import CODE_LIMITS, run_code_method, running, wire
 from workers.code_method.shapes import describe, restore, shuffle
-from workers.sandbox import SandboxUnavailable
 from workers.w2s.arena import MethodFailed, train_mask
 from workers.w2s.heads import ProbeStudent
 from workers.w2s.problem import Inputs
@@ -442,7 +442,7 @@ def test_fine_tuning_benchmarks_take_no_code():
 
 
 def test_without_a_sandbox_nothing_runs(monkeypatch):
-    monkeypatch.setattr("workers.sandbox.available", lambda: "there is no bubblewrap")
+    monkeypatch.setattr("sandbox.available", lambda: "there is no bubblewrap")
     with pytest.raises(SandboxUnavailable, match="no bubblewrap"):
         run(VANILLA)
 

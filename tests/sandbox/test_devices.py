@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox import devices
+from sandbox import devices
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes device nodes")
 

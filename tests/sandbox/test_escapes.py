@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import sandbox
+from sandbox import WORKSPACE, Mount, Sandboxed, interpreter
+from sandbox.seccomp import _CLONE, _DENIED, filter_program
 from tests.sandbox.inside import SMALL, refusal, run, said
-from workers import sandbox
-from workers.sandbox import WORKSPACE, Mount, Sandboxed, interpreter
-from workers.sandbox.seccomp import _CLONE, _DENIED, filter_program
 
 pytestmark = pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available()))
 on_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of x86_64")
@@ -206,7 +206,7 @@ def test_no_mount_and_no_new_namespace():
 
 
 def test_user_namespaces_are_off_even_without_the_filter(monkeypatch):
-    monkeypatch.setattr("workers.sandbox.process.filter_program", lambda **_: None)
+    monkeypatch.setattr("sandbox.process.filter_program", lambda **_: None)
     assert refusal("libc.unshare(0x10000000)") == "ENOSPC"  # --disable-userns
     assert refusal("libc.mount(b'none', b'/tmp', b'tmpfs', 0, 0)") == "EPERM"  # no capabilities
 
@@ -245,7 +245,7 @@ def test_no_socket_to_anywhere():
 
 
 def test_the_labs_own_servers_cannot_be_reached_even_without_the_filter(monkeypatch):
-    monkeypatch.setattr("workers.sandbox.process.filter_program", lambda **_: None)
+    monkeypatch.setattr("sandbox.process.filter_program", lambda **_: None)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert refusal(f"socket.create_connection(('127.0.0.1', {port}), 2)") in ("ENETUNREACH", "ECONNREFUSED")

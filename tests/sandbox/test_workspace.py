@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from workers.sandbox.workspace import Workspace, WorkspaceError
+from sandbox.workspace import Workspace, WorkspaceError
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from django.db import connection
 
+import sandbox
 from experiments.lifecycle import ExperimentState, RunState
 from experiments.models import Experiment, Method, Prediction
 from experiments.scoring import score_experiment
 from experiments.services.experiments import cancel_experiment, submit_experiment
 from experiments.snapshots.services import create_snapshot
 from tests.factories import make_user
-from workers import catalogue, sandbox
+from workers import catalogue
 from workers.training import train_next
 
 pytestmark = [
@@ -81,7 +82,7 @@ def test_code_that_fails_ends_its_runs_with_the_reason(words):
 
 def test_a_worker_without_a_sandbox_says_so(words, monkeypatch):
     experiment = submit(VANILLA, seeds=1)
-    monkeypatch.setattr("workers.sandbox.available", lambda: "there is no bubblewrap")
+    monkeypatch.setattr("sandbox.available", lambda: "there is no bubblewrap")
     assert train_next(worker="gpu@test")
     assert experiment.runs.get().error == "there is no bubblewrap"
 
@@ -89,7 +90,7 @@ def test_a_worker_without_a_sandbox_says_so(words, monkeypatch):
 def test_code_is_announced_where_it_can_run_and_not_elsewhere(words, monkeypatch):
     row = Method.objects.get(name="code")
     assert (row.method_class, row.code_digest) == ("weak_to_strong", catalogue.code_digest("code"))
-    monkeypatch.setattr("workers.sandbox.available", lambda: "there is no bubblewrap")
+    monkeypatch.setattr("sandbox.available", lambda: "there is no bubblewrap")
     assert "code" not in [facts.name for facts in catalogue.methods()]
 
 

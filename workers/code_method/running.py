@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+import sandbox
 import workers
-from workers import sandbox
+from sandbox import Limits, SandboxUnavailable
 from workers.code_method import wire
 from workers.code_method.shapes import describe, shuffle
 from workers.code_method.warm import PROJECT, Child, WarmChildren
-from workers.sandbox import Limits, SandboxUnavailable
 from workers.w2s.arena import Arena, MethodFailed, MethodResult, train_mask, versions
 from workers.w2s.problem import Curve, Floats
 from workers.w2s.spec import Progress, Report, Split, silent

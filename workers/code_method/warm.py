@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+import sandbox
 import workers
-from workers import sandbox
+from sandbox import Limits, Mount, Sandboxed, SandboxUnavailable
 from workers.code_method import wire
-from workers.sandbox import Limits, Mount, Sandboxed, SandboxUnavailable
 
 START_SECONDS = 120.0  # a cold disk reads torch in half a minute
 IDLE_SECONDS = 300.0  # a waiting sandbox holds 150 MB

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from workers.sandbox import usage
-from workers.sandbox.devices import NoDevices
-from workers.sandbox.environment import Mount
-from workers.sandbox.seccomp import filter_program
-from workers.sandbox.walls import WORKSPACE, Limits, Plumbing, accounts, build_command, find_bwrap
+from sandbox import usage
+from sandbox.devices import NoDevices
+from sandbox.environment import Mount
+from sandbox.seccomp import filter_program
+from sandbox.walls import WORKSPACE, Limits, Plumbing, accounts, build_command, find_bwrap
 
 _WATCH_SECONDS = 0.1  # what a fork bomb gets before it is counted, where the kernel does not count for us
 _END_SECONDS = 10.0  # the kernel takes a killed namespace apart in milliseconds; a busy disk can hold it up

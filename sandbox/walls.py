@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.sandbox.devices import NAMES, safe_nodes
-from workers.sandbox.environment import Mount, interpreter
+from sandbox.devices import NAMES, safe_nodes
+from sandbox.environment import Mount, interpreter
 
 WORKSPACE = "/workspace"
 LIMITS_SCRIPT = "/lab-limits.py"

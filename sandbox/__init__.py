@@ -4,9 +4,9 @@ import subprocess
 import threading
 import time
 
-from workers.sandbox.environment import PACKAGES, Mount, interpreter, packages
-from workers.sandbox.process import Ended, Reason, Sandboxed, SandboxUnavailable
-from workers.sandbox.walls import WORKSPACE, Limits
+from sandbox.environment import PACKAGES, Mount, interpreter, packages
+from sandbox.process import Ended, Reason, Sandboxed, SandboxUnavailable
+from sandbox.walls import WORKSPACE, Limits
 
 __all__ = [
     "PACKAGES",
