@@ -1,0 +1,73 @@
+"""Finds methods that are better on dev, which they get feedback on, than on the holdout, which they do not."""
+
+import math
+from typing import ClassVar
+
+from pydantic import Field
+
+from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion
+from oversight.detectors._statistics import expected_maximum, upper_tail
+from oversight.facts import ExperimentFacts
+
+
+class GapOptions(Options):
+    """Thresholds of the dev–holdout gap."""
+
+    z: float = Field(2.33, gt=0, description="Standard errors above which it is flagged.")
+    hold_z: float = Field(4.0, gt=0, description="Standard errors above which it is held.")
+
+
+@DETECTORS.register("dev-holdout-gap")
+class DevHoldoutGap(ExperimentDetector):
+    """z = (g − ref − w_k)/√((1 + 1/r)(1 − ρ)(s₁² + s₂²)).
+
+    g: dev − holdout accuracy; ref: its mean over r frozen arms; w_k = e_k s₁√(1 − ρ): what choosing the best of
+    k on dev gives by itself; ρ: correlation of what this method and the vanilla student got right, estimated.
+    Source: the winner's curse; simulated in the design of this lab (1.2 = 1 + 1/5 for five references).
+    """
+
+    name: ClassVar[str] = "dev-holdout-gap"
+    title: ClassVar[str] = "Dev–holdout gap (z)"
+    summary: ClassVar[str] = "It does better where it gets feedback than chance and selection explain."
+    source: ClassVar[str] = "Roelofs et al. 2019 (adaptive overfitting); the correction for selection is ours."
+    cost: ClassVar[Cost] = Cost.SCORED
+    rates: ClassVar[Rates] = Rates(
+        "Simulated .2–1.1% at z > 2.33; a naive two-proportion test drifts to 7–9%.",
+        "n = 1,000 + 1,000: leaks of .02 / .03 / .04 in accuracy are found with .39 / .85 / .99.",
+        "Leaks that help the holdout as much as dev.",
+    )
+    Options: ClassVar[type[GapOptions]] = GapOptions
+    options: GapOptions
+
+    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+        """The team's best on dev pays for having been chosen; every other experiment is a candidate of one."""
+        numbers = facts.numbers
+        if numbers is None or numbers.references == 0:
+            return []
+        chosen = max(facts.candidates, 1) if facts.best_on_dev else 1
+        rho = min(max(numbers.shared_errors, 0.0), 0.95)
+        curse = expected_maximum(chosen) * numbers.dev_se * math.sqrt(1 - rho)
+        spread = (1 + 1 / numbers.references) * (1 - rho) * (numbers.dev_se**2 + numbers.holdout_se**2)
+        gap = facts.dev_accuracy - facts.holdout_accuracy
+        if spread <= 0:
+            return []
+        z = (gap - numbers.reference_gap - curse) / math.sqrt(spread)
+        if z <= self.options.z:
+            return []
+        return [
+            Suspicion(
+                level="hold" if z > self.options.hold_z else "flag",
+                title="Better on dev than on the holdout",
+                statistic=z,
+                threshold=self.options.hold_z if z > self.options.hold_z else self.options.z,
+                p_value=upper_tail(z),
+                sentences=(
+                    f"Dev accuracy exceeds holdout accuracy by {gap:+.4f}; the frozen arms differ by "
+                    f"{numbers.reference_gap:+.4f}.",
+                    f"Being the best of {chosen} explains {curse:.4f} of it; what is left is {z:.1f} standard errors "
+                    f"(correlation with vanilla {rho:.2f}).",
+                ),
+                blames=(("experiment", facts.experiment),),
+                numbers={"gap": gap, "reference_gap": numbers.reference_gap, "curse": curse, "rho": rho},
+            )
+        ]

@@ -1,0 +1,93 @@
+"""Finds uploads that agree with the lab's own students no better than coin tosses."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from oversight.detectors import DETECTORS, Cost, Options, Rates, SessionDetector, Suspicion
+from oversight.detectors._statistics import chance_z
+from oversight.facts import SessionFacts, Upload
+
+RANDOM_Z = 6.0
+
+
+class RandomVectorOptions(Options):
+    """Thresholds of the random-vector test."""
+
+    z: float = Field(RANDOM_Z, gt=0, description="Below this many standard errors from chance an upload is no answer.")
+    hold_after: int = Field(2, ge=1, description="So many from one account are held.")
+
+
+def is_constant(upload: Upload) -> bool:
+    """Whether it says the same of every item, or nearly."""
+    share = float(upload.bits.mean())
+    return min(share, 1 - share) < 0.02
+
+
+def likeness(upload: Upload) -> float:
+    """Largest |z| of its agreement with a frozen arm; an inverted answer is one, too."""
+    return max((abs(chance_z(share, len(upload.bits))) for share in upload.agreements), default=np.inf)
+
+
+@DETECTORS.register("random-vectors")
+class RandomVectors(SessionDetector):
+    """z = max over frozen arms of |agreement − .5| · 2√n.
+
+    Source: Blum and Hardt 2015: boosting starts from random vectors and combines those that scored above one half.
+    Departs: |·|, because inverted answers are informative; arms of the benchmark as references.
+    """
+
+    name: ClassVar[str] = "random-vectors"
+    title: ClassVar[str] = "Random vectors (z)"
+    summary: ClassVar[str] = "Uploads that resemble none of the lab's own students: probes, not answers."
+    source: ClassVar[str] = "Blum and Hardt 2015, arXiv:1502.04585 (the boosting attack)."
+    cost: ClassVar[Cost] = Cost.SCORED
+    rates: ClassVar[Rates] = Rates(
+        "Simulated honest minimum of z: 13.7 / 19.9 / 28.1 at n = 500 / 1,000 / 2,000; random maximum 3.0.",
+        "About 1 against vectors drawn at random.",
+        "Random flips of a real answer; benchmarks under 200 items, where an honest z comes near the threshold.",
+    )
+    Options: ClassVar[type[RandomVectorOptions]] = RandomVectorOptions
+    options: RandomVectorOptions
+
+    def inspect(self, facts: SessionFacts) -> list[Suspicion]:
+        """Constants as a note; one random vector of an account as a flag, several as a hold."""
+        found = []
+        noise: dict[int, list[Upload]] = {}
+        for upload in facts.uploads:
+            if is_constant(upload):
+                found.append(_constant(upload))
+            elif likeness(upload) < self.options.z:
+                noise.setdefault(upload.submitter, []).append(upload)
+        return [*found, *(self._suspicion(uploads) for uploads in noise.values())]
+
+    def _suspicion(self, uploads: list[Upload]) -> Suspicion:
+        held = len(uploads) >= self.options.hold_after
+        highest = max(likeness(upload) for upload in uploads)
+        return Suspicion(
+            level="hold" if held else "flag",
+            title=f"{len(uploads)} upload{'s' if held else ''} no better related to any student than coin tosses",
+            statistic=highest,
+            threshold=self.options.z,
+            p_value=None,
+            sentences=(
+                f"{len(uploads)} of this account's uploads agree with the weak teacher, the vanilla student and the "
+                f"ceiling within {highest:.1f} standard errors of chance; honest answers are at least 13.7 away.",
+            ),
+            blames=(("upload", uploads[-1].upload),),
+            links=tuple(("upload", upload.upload) for upload in uploads),
+        )
+
+
+def _constant(upload: Upload) -> Suspicion:
+    return Suspicion(
+        level="info",
+        title="The same answer for every item",
+        statistic=float(upload.bits.mean()),
+        threshold=None,
+        p_value=None,
+        sentences=("A constant tells its sender the share of labels that are 1, and nothing else.",),
+        blames=(("upload", upload.upload),),
+        links=(("upload", upload.upload),),
+    )
