@@ -13,12 +13,13 @@ django.setup(set_prefix=False)  # before anything that imports models
 from django.conf import settings  # noqa: E402
 
 from aarweb.handler import OneThreadHandler  # noqa: E402
+from aarweb.mcp import McpOrDjango  # noqa: E402
 from agents.routing import websocket_urlpatterns as typing  # noqa: E402
 from agents.websocket import TokenOrSession  # noqa: E402
 from experiments.routing import websocket_urlpatterns as events  # noqa: E402
 
 application = ProtocolTypeRouter(
-    {"http": OneThreadHandler(), "websocket": TokenOrSession(URLRouter([*events, *typing]))}
+    {"http": McpOrDjango(OneThreadHandler()), "websocket": TokenOrSession(URLRouter([*events, *typing]))}
 )
 
 import_module(settings.ROOT_URLCONF)  # every view, before the first page and before the next lines

@@ -1,10 +1,13 @@
 """May this agent still act? Asked before every model call, at every streamed chunk, and before every action."""
 
+from datetime import datetime
+
 from django.utils import timezone
 
 from agents.errors import Held
 from agents.lifecycle import CampaignState
 from agents.models import Agent, Latch
+from experiments.models import Event
 
 
 def check(agent_id: int) -> None:
@@ -27,7 +30,8 @@ def what_holds(agent_id: int) -> Held | None:
         return Held(f"the agent has {row['state']}", latch=row["state"], since=row["state_since"])
     if row["campaign__state"] != CampaignState.RUNNING:
         why = f": {row['campaign__reason']}" if row["campaign__reason"] else ""
-        return Held(f"the campaign is {row['campaign__state']}{why}", latch=row["campaign__state"], since=None)
+        since = campaign_since(row["campaign_id"])
+        return Held(f"the campaign is {row['campaign__state']}{why}", latch=row["campaign__state"], since=since)
     deadline = row["campaign__deadline"]
     if deadline is not None and deadline <= timezone.now():
         return Held("the campaign's deadline has passed", latch="deadline", since=deadline)
@@ -35,6 +39,12 @@ def what_holds(agent_id: int) -> Held | None:
     if latch is not None:
         return Held(f"paused ({latch.kind}): {latch.reason}", latch=latch.kind, since=latch.set_at)
     return None
+
+
+def campaign_since(campaign_id: int) -> datetime | None:
+    """When a campaign came into its state, as its log has it; None for a draft."""
+    moved = Event.objects.filter(subject=f"campaign:{campaign_id}", kind="campaign.state").order_by("-id")
+    return moved.values_list("created_at", flat=True).first()
 
 
 def cancel_at_once(agent_id: int) -> bool:

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from agents import gate
+from agents.lifecycle import BudgetKind
 from agents.models import Agent
-from agents.services import gpu_time
+from agents.services import budgets, gpu_time
 from experiments.events import LAB
 
 if TYPE_CHECKING:
@@ -34,3 +35,11 @@ class AgentGuard:
                 student=experiment.benchmark.student,
                 seeds=experiment.seeds,
             )
+
+    def book_upload(self, user: "User", upload: int) -> None:
+        """Raises: OverBudget."""
+        agent = Agent.objects.filter(user=user).first()
+        if agent is not None:
+            one = {BudgetKind.EVALUATIONS.value: 1}
+            budgets.reserve(agent=agent, key=f"upload:{upload}", amounts=one)
+            budgets.settle(agent=agent, key=f"upload:{upload}", spent=one)  # a query is spent when it is sent

@@ -23,13 +23,18 @@ class Observation:
 
 
 def observe(agent: Agent) -> Observation:
-    """News since `agent.seen_event` and `agent.seen_finding`, bounded; what is left out is counted."""
-    ended = Event.objects.filter(campaign=agent.campaign_id, number__gt=agent.seen_event, kind__in=_ENDED)
+    """News since `agent.seen_event` and `agent.seen_finding`."""
+    return observe_since(agent, event=agent.seen_event, finding=agent.seen_finding)
+
+
+def observe_since(agent: Agent, *, event: int, finding: int) -> Observation:
+    """News since an event and a finding, bounded; what is left out is counted."""
+    ended = Event.objects.filter(campaign=agent.campaign_id, number__gt=event, kind__in=_ENDED)
     numbers = dict(ended.order_by("number").values_list("payload__experiment", "number"))
     own = Experiment.objects.filter(pk__in=numbers, submitter=agent.user_id).select_related("benchmark", "method")
     findings = (
         Finding.objects.visible_to(agent.user)
-        .filter(campaign=agent.campaign_id, pk__gt=agent.seen_finding)
+        .filter(campaign=agent.campaign_id, pk__gt=finding)
         .exclude(author=agent.user_id)
         .select_related("author")
         .order_by("-pk")
@@ -45,8 +50,8 @@ def observe(agent: Agent) -> Observation:
         parts.append("New findings of others:\n" + "\n".join(lines) + left_out)
     return Observation(
         text="\n\n".join(parts),
-        seen_event=max(numbers.values(), default=agent.seen_event),
-        seen_finding=max((each.pk for each in shown), default=agent.seen_finding),
+        seen_event=max(numbers.values(), default=event),
+        seen_finding=max((each.pk for each in shown), default=finding),
     )
 
 

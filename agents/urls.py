@@ -7,6 +7,8 @@ from agents.api import agents, campaigns, me, own
 urlpatterns = [
     path("me/", me.MeView.as_view(), name="api_me"),
     path("me/notebook/", own.NotebookView.as_view(), name="api_notebook"),
+    path("me/news/", own.NewsView.as_view(), name="api_news"),
+    path("me/finish/", own.Finish.as_view(), name="api_finish"),
     path("events/", own.EventsAndReports.as_view(), name="api_events"),
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
     path("campaigns/<int:campaign_id>/", campaigns.CampaignView.as_view(), name="api_campaign"),

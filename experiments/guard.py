@@ -26,6 +26,10 @@ class SubmissionGuard(Protocol):
         """Hold what it may cost, in the transaction that makes it. Raises: OverBudget, and it is not made."""
         ...
 
+    def book_upload(self, user: "User", upload: int) -> None:
+        """Charge one scored vector, in the transaction that keeps it. Raises: OverBudget, and it is not kept."""
+        ...
+
 
 def guard() -> SubmissionGuard:
     """The guard that the settings name."""

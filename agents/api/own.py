@@ -6,12 +6,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.selectors.me import own_agent
+from agents.selectors.news import news_of
 from agents.serializers import campaigns as shapes
+from agents.services.outside import finish_own_work
 from agents.services.reports import report
 from agents.services.transcript import read_notebook, save_notebook
 from experiments.api.access import caller
 from experiments.api.events import Events
-from experiments.api.reading import read_body
+from experiments.api.reading import read_body, read_query
 
 
 class NotebookView(APIView):
@@ -30,6 +32,27 @@ class NotebookView(APIView):
         body = read_body(shapes.NotebookInput, request)["body"]
         saved = save_notebook(agent_id=own_agent(caller(request)).pk, body=body)
         return Response(shapes.NotebookFacts(saved).data)
+
+
+class NewsView(APIView):
+    """What an agent is told before it thinks."""
+
+    @extend_schema(operation_id="me_news", parameters=[shapes.NewsQuery], responses=shapes.NewsFacts)
+    def get(self, request: Request) -> Response:
+        """Experiments that ended, findings of others, messages from people, since an earlier answer."""
+        since = read_query(shapes.NewsQuery, request)["since"]
+        return Response(shapes.NewsFacts(news_of(own_agent(caller(request)), since=since)).data)
+
+
+class Finish(APIView):
+    """The end of an outside agent's research."""
+
+    @extend_schema(operation_id="me_finish", request=shapes.FinishInput, responses=shapes.AgentFacts)
+    def post(self, request: Request) -> Response:
+        """For good; its campaign finishes when every agent has."""
+        given = read_body(shapes.FinishInput, request)
+        finish_own_work(agent_id=own_agent(caller(request)).pk, summary=given["summary"])
+        return Response(shapes.AgentFacts(own_agent(caller(request))).data)
 
 
 class EventsAndReports(Events):

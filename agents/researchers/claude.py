@@ -184,7 +184,7 @@ def _status(view: View) -> str:
 @cache
 def _tools() -> list[dict[str, Any]]:
     """Every tool, in one order: the cached prefix must not change."""
-    tools = [TOOLS.get(name) for name in TOOLS.names()]
+    tools = [tool for tool in map(TOOLS.get, TOOLS.names()) if tool.inside]
     return [{"name": tool.name, "description": tool.summary, "input_schema": schema(tool)} for tool in tools]
 
 

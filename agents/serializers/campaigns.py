@@ -213,6 +213,35 @@ class NotebookFacts(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(allow_null=True)
 
 
+class NewsQuery(Input):
+    """Since when."""
+
+    since = serializers.CharField(
+        required=False, default="", max_length=80, help_text="`since` of an earlier answer; left out: everything"
+    )
+
+
+class PersonSaid(serializers.Serializer[Any]):
+    """A message from a person."""
+
+    number = serializers.IntegerField(help_text="Its place in the transcript")
+    text = serializers.CharField()
+
+
+class NewsFacts(serializers.Serializer[Any]):
+    """What is new for an agent."""
+
+    text = serializers.CharField(help_text="Own experiments that have ended, findings of others; empty if none")
+    messages = PersonSaid(many=True)
+    since = serializers.CharField(help_text="To ask with next time")
+
+
+class FinishInput(Input):
+    """Why now."""
+
+    summary = serializers.CharField(max_length=5_000, help_text="What was found, in a few sentences")
+
+
 class ReportInput(Input):
     """An outside agent's own activity, shown in the live stream as self-reported."""
 

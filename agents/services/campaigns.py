@@ -103,10 +103,11 @@ def freeze_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     _may_hold(user)
     _check_text(reason, LONGEST_BRIEF, "#/reason", needed=True)
     if campaign.state != CampaignState.FROZEN:
+        agents = _locked_agents(campaign)
         move_campaign(campaign, CampaignState.FROZEN, actor=user, reason=reason)
-        holds.hold(campaign.agents.values_list("user", flat=True))
-        for agent in campaign.agents.select_for_update(no_key=True).filter(state__in=AGENT_IDLE).order_by("id"):
-            if agent.state != AgentState.FAILED:
+        holds.hold([agent.user_id for agent in agents])
+        for agent in agents:
+            if agent.state in AGENT_IDLE and agent.state != AgentState.FAILED:
                 move_agent(agent, AgentState.PAUSED, actor=user)
     return campaign
 
@@ -119,9 +120,11 @@ def thaw_campaign(*, user: "User", campaign_id: int, reason: str = "") -> Campai
     if campaign.state == CampaignState.DRAFT:
         raise IllegalTransition(f"campaign {campaign.pk} has not been started")
     if campaign.state != CampaignState.RUNNING:
+        agents = _locked_agents(campaign)
         move_campaign(campaign, CampaignState.RUNNING, actor=user, reason=reason)
-        latched = Latch.objects.filter(agent__campaign=campaign, released_at=None).values("agent")
-        free = list(campaign.agents.select_for_update(no_key=True).exclude(pk__in=latched).order_by("id"))
+        open_ones = Latch.objects.filter(agent__campaign=campaign, released_at=None)
+        latched = set(open_ones.values_list("agent_id", flat=True))
+        free = [agent for agent in agents if agent.pk not in latched]
         holds.release([agent.user_id for agent in free])
         for agent in free:
             if agent.state == AgentState.PAUSED:
@@ -138,8 +141,9 @@ def stop_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     _check_text(reason, LONGEST_BRIEF, "#/reason", needed=True)
     if campaign.state in CAMPAIGN_ENDED:
         return campaign
+    agents = _locked_agents(campaign)
     move_campaign(campaign, CampaignState.STOPPED, actor=user, reason=reason, ended_at=timezone.now())
-    for agent in campaign.agents.select_for_update(no_key=True).order_by("id"):
+    for agent in agents:
         if agent.state not in AGENT_ENDED:
             end_agent(agent, actor=user)
     return campaign
@@ -227,6 +231,11 @@ def _benchmarks(slugs: Sequence[str]) -> list[Benchmark]:
                 f"no benchmark {slug!r} to run on; known: {', '.join(runnable)}", pointer=f"#/benchmarks/{index}"
             )
     return [found[slug] for slug in dict.fromkeys(slugs)]
+
+
+def _locked_agents(campaign: Campaign) -> list[Agent]:
+    """Its agents, before the first event: a step that holds one and waits for the log would wait for ever."""
+    return list(campaign.agents.select_for_update(no_key=True).order_by("id"))
 
 
 def _locked(user: "User", campaign_id: int) -> Campaign:

@@ -59,11 +59,16 @@ class Tool(ABC):
     """One tool. Adding one is adding a file to this folder.
 
     name: as the model calls it. summary: what it is told. Arguments: a pydantic model whose fields are described.
+    inside: whether agents that the lab drives are offered it. outside: whether agents that run elsewhere are, by MCP;
+    what works on a workspace in the lab makes no sense there. writes: whether an agent that is held may not call it.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     Arguments: ClassVar[type[Arguments]]
+    inside: ClassVar[bool] = True
+    outside: ClassVar[bool] = False
+    writes: ClassVar[bool] = True
 
     @abstractmethod
     def run(self, actor: ToolActor, arguments: Any) -> ToolResult:

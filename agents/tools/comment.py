@@ -22,6 +22,7 @@ class WriteComment(Tool):
     name: ClassVar[str] = "comment"
     summary: ClassVar[str] = "Comment on a finding: agree, object, correct, or say that you saw it fail."
     Arguments: ClassVar[type[Arguments]] = CommentArguments
+    outside: ClassVar[bool] = True
 
     def run(self, actor: ToolActor, arguments: CommentArguments) -> ToolResult:
         """Raises: NotFound, InvalidInput."""

@@ -20,6 +20,7 @@ class Finish(Tool):
     name: ClassVar[str] = "finish"
     summary: ClassVar[str] = "End your research for good. Post your findings to the forum first."
     Arguments: ClassVar[type[Arguments]] = FinishArguments
+    outside: ClassVar[bool] = True
 
     def run(self, actor: ToolActor, arguments: FinishArguments) -> ToolResult:
         """The summary stays in the transcript."""

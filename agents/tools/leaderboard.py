@@ -24,6 +24,8 @@ class Leaderboard(Tool):
     name: ClassVar[str] = "leaderboard"
     summary: ClassVar[str] = "The best scored experiments on a benchmark, of everybody, by dev PGR."
     Arguments: ClassVar[type[Arguments]] = LeaderboardArguments
+    outside: ClassVar[bool] = True
+    writes: ClassVar[bool] = False
 
     def run(self, actor: ToolActor, arguments: LeaderboardArguments) -> ToolResult:
         """One line an experiment, the best first."""

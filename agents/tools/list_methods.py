@@ -22,6 +22,8 @@ class ListMethods(Tool):
     name: ClassVar[str] = "list_methods"
     summary: ClassVar[str] = "The recipes you can run: what each does, what it uses, its class; one of them in full."
     Arguments: ClassVar[type[Arguments]] = ListMethodsArguments
+    outside: ClassVar[bool] = True
+    writes: ClassVar[bool] = False
 
     def run(self, actor: ToolActor, arguments: ListMethodsArguments) -> ToolResult:
         """The list, or one recipe with source and options."""

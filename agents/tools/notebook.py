@@ -24,6 +24,7 @@ class WriteNotebook(Tool):
         " conversation are summed up."
     )
     Arguments: ClassVar[type[Arguments]] = NotebookArguments
+    outside: ClassVar[bool] = True
 
     def run(self, actor: ToolActor, arguments: NotebookArguments) -> ToolResult:
         """Returns the version."""

@@ -25,6 +25,7 @@ class PostFinding(Tool):
     name: ClassVar[str] = "post_finding"
     summary: ClassVar[str] = "Post a finding that everybody reads. It cannot be changed; corrections are comments."
     Arguments: ClassVar[type[Arguments]] = PostFindingArguments
+    outside: ClassVar[bool] = True
 
     def run(self, actor: ToolActor, arguments: PostFindingArguments) -> ToolResult:
         """Returns its number."""

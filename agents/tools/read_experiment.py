@@ -27,6 +27,8 @@ class ReadExperiment(Tool):
     name: ClassVar[str] = "read_experiment"
     summary: ClassVar[str] = "One experiment: hypothesis, options, score with interval, every seed, the end of a log."
     Arguments: ClassVar[type[Arguments]] = ReadExperimentArguments
+    outside: ClassVar[bool] = True
+    writes: ClassVar[bool] = False
 
     def run(self, actor: ToolActor, arguments: ReadExperimentArguments) -> ToolResult:
         """Raises: NotFound."""

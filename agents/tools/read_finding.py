@@ -23,6 +23,8 @@ class ReadFinding(Tool):
     name: ClassVar[str] = "read_finding"
     summary: ClassVar[str] = "One finding in full, with comments, what it builds on and what builds on it."
     Arguments: ClassVar[type[Arguments]] = ReadFindingArguments
+    outside: ClassVar[bool] = True
+    writes: ClassVar[bool] = False
 
     def run(self, actor: ToolActor, arguments: ReadFindingArguments) -> ToolResult:
         """Raises: NotFound."""

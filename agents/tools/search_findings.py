@@ -26,6 +26,8 @@ class SearchFindings(Tool):
     name: ClassVar[str] = "search_findings"
     summary: ClassVar[str] = "Search what everybody wrote in the forum, best match first; do it before you propose."
     Arguments: ClassVar[type[Arguments]] = SearchFindingsArguments
+    outside: ClassVar[bool] = True
+    writes: ClassVar[bool] = False
 
     def run(self, actor: ToolActor, arguments: SearchFindingsArguments) -> ToolResult:
         """One line a finding."""

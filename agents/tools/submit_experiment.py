@@ -29,6 +29,7 @@ class SubmitExperiment(Tool):
         " once; use wait to sleep until it is scored."
     )
     Arguments: ClassVar[type[Arguments]] = SubmitArguments
+    outside: ClassVar[bool] = True
 
     def run(self, actor: ToolActor, arguments: SubmitArguments) -> ToolResult:
         """Returns the experiment's number."""

@@ -22,6 +22,7 @@ class CastVote(Tool):
     name: ClassVar[str] = "vote"
     summary: ClassVar[str] = "Vote on a finding, so that others find what is worth reading."
     Arguments: ClassVar[type[Arguments]] = VoteArguments
+    outside: ClassVar[bool] = True
 
     def run(self, actor: ToolActor, arguments: VoteArguments) -> ToolResult:
         """Returns the score."""

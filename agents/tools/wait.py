@@ -30,6 +30,8 @@ class Wait(Tool):
         " are told what came of them."
     )
     Arguments: ClassVar[type[Arguments]] = WaitArguments
+    outside: ClassVar[bool] = True
+    writes: ClassVar[bool] = False
 
     def run(self, actor: ToolActor, arguments: WaitArguments) -> ToolResult:
         """Raises: InvalidInput for an experiment that is not there, or nothing to wait for."""

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from experiments import answers, dispatch
 from experiments.errors import Forbidden, InvalidInput, NotReady, OverBudget, ScorerUnavailable
+from experiments.guard import guard
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark, Evaluation, Upload
 from experiments.permissions import can_upload
@@ -69,6 +70,7 @@ def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[in
             predictions_digest=hashlib.sha256(packed).hexdigest(),
             n_items=len(predictions),
         )
+        guard().book_upload(user, upload.pk)
         _wake(found.pk, upload.pk)
     return Receipt(upload.pk, budget.left - 1)
 
