@@ -226,7 +226,7 @@ REST_FRAMEWORK = {
         "agents.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "experiments.api.access.HasRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["experiments.api.reading.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "aarweb.openapi.Schema",

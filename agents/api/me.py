@@ -1,6 +1,7 @@
 """The API of whoever calls: who am I, what may I spend."""
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,7 +13,9 @@ from experiments.api.access import caller
 
 
 class MeView(APIView):
-    """The caller."""
+    """The caller; also one without a role learns who it is."""
+
+    permission_classes = (IsAuthenticated,)
 
     @extend_schema(operation_id="me", responses=Me)
     def get(self, request: Request) -> Response:

@@ -2,19 +2,30 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from experiments.api.reading import REPLAYED
 from experiments.errors import Forbidden
-from experiments.permissions import can_see_holdout, can_view_lab
+from experiments.permissions import can_see_holdout, can_use_api, can_view_lab
 from experiments.services.idempotency import Answer
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 Shape = type[Serializer[Any]]
+
+
+class HasRole(BasePermission):
+    """An account without a role has nothing here: what there is to see is granted, never the default."""
+
+    message = "this account has no role; an administrator gives it one"
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        """The same for every call."""
+        return can_use_api(request.user)
 
 
 def caller(request: Request) -> "User":

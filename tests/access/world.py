@@ -1,0 +1,136 @@
+"""One lab with a row of everything, and everybody who may come to its doors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from agents.services.campaigns import AgentPlan, create_campaign, start_campaign
+from agents.services.control import pause_agent
+from agents.services.tokens import token_for
+from experiments.services.code import CODE
+from experiments.snapshots.services import create_snapshot
+from forum.services.posting import comment, post_finding
+from tests.factories import (
+    make_benchmark,
+    make_experiment,
+    make_method,
+    make_teacher,
+    make_upload_evaluation,
+    make_user,
+)
+
+PEOPLE = ("viewer", "researcher", "reviewer", "admin")
+# the row's own agent; another of the same campaign; one of the same campaign that a reviewer has paused
+AGENTS = ("agent", "other", "paused")
+ACTORS = ("anonymous", "nobody", *PEOPLE, *AGENTS)
+
+
+# fmt: off
+WHY = {"reason": "Because a test asks."}
+# What a POST or PUT sends, by the name of its route, so that it is refused for who asks and not for what it says.
+BODIES: dict[str, dict[str, Any]] = {
+    "api_campaigns": {
+        "name": "Another", "benchmarks": ["geography"], "agents": [{"researcher": "search", "direction": "critics"}],
+    },
+    "api_experiments": {"benchmark": "geography", "method": {"recipe": "vanilla", "options": {}}, "seeds": 2},
+    "experiment_new": {"benchmark": "geography", "method": "vanilla", "seeds": "2"},
+    "api_notebook": {"body": "Notes."},
+    "api_events": {"kind": "message", "text": "Something of mine."},
+    "api_campaign_freeze": WHY,
+    "api_campaign_thaw": WHY,
+    "api_campaign_stop": WHY,
+    "api_agent_pause": WHY,
+    "api_agent_resume": WHY,
+    "api_agent_stop": WHY,
+    "api_agent_message": {"message": "Hello."},
+    "api_snapshots": {"files": {"method.py": "def fit(context):\n    return 2\n"}},
+    "api_findings": {"kind": "insight", "title": "An insight", "body": "Text."},
+    "api_finding_comments": {"body": "A comment."},
+    "api_finding_vote": {"value": 1},
+    "api_finding_hide": WHY,
+    "api_finding_unhide": WHY,
+    "api_comment_hide": WHY,
+    "api_comment_unhide": WHY,
+    "agent_pause": WHY,
+    "agent_resume": WHY,
+    "agent_stop": WHY,
+    "agent_message": {"message": "Hello."},
+    "campaign_freeze": WHY,
+    "campaign_thaw": WHY,
+    "campaign_stop": WHY,
+    "finding_new": {"kind": "insight", "title": "An insight", "body": "Text."},
+    "finding_comment": {"body": "A comment."},
+    "finding_vote": {"value": "1"},
+    "finding_curate": WHY,
+    "comment_curate": WHY,
+}
+# fmt: on
+# Arguments that mean something else in one route than in the others, by the name of the route.
+SAMPLES: dict[str, dict[str, Any]] = {
+    "api_data": {"part": "dev"},
+    "api_snapshot_file": {"path": "method.py"},
+    "finding_curate": {"verb": "hide"},
+    "comment_curate": {"verb": "hide"},
+    "chart": {"name": "throughput"},
+    "chart_table": {"name": "throughput"},
+    "chart_csv": {"name": "throughput"},
+    "method": {"name": "vanilla"},
+    "api_method": {"name": "vanilla"},
+    "login_link": {"link": "1-no-such-link"},
+    "forum_keyed_feed": {"key": "no-such-key"},
+}
+
+
+@dataclass
+class World:
+    """clients: by actor. samples: of the arguments in addresses, by name; special: where a route needs another row."""
+
+    clients: dict[str, Client]
+    samples: dict[str, Any]
+    special: dict[str, dict[str, Any]]
+
+
+def make_world() -> World:
+    """Rows by the services where they exist; what is submitted belongs to `agent`."""
+    benchmark, method = make_benchmark(), make_method()
+    make_teacher(benchmark)
+    make_method(CODE)
+    people = {role: make_user(role, role) for role in PEOPLE} | {"nobody": make_user("", "nobody")}
+    campaign = create_campaign(
+        user=people["reviewer"],
+        name="Campaign",
+        benchmarks=[benchmark.slug],
+        agents=[AgentPlan(researcher="outside", direction="simplicity") for _ in AGENTS],
+        budgets={},
+    )
+    start_campaign(user=people["reviewer"], campaign_id=campaign.pk)
+    agents = dict(zip(AGENTS, campaign.agents.order_by("pk"), strict=True))
+    clients = {"anonymous": Client()} | {name: _logged_in(user) for name, user in people.items()}
+    for name, agent in agents.items():
+        _, token = token_for(agent.user)
+        clients[name] = Client(headers={"Authorization": f"Bearer {token}"})
+    own = agents["agent"].user
+    scored = make_experiment(benchmark=benchmark, method=method, user=own, state="scored", campaign=campaign.pk)
+    queued = make_experiment(benchmark=benchmark, method=method, user=own, campaign=campaign.pk)
+    finding = post_finding(user=own, kind="result", title="A result", body="Text.", experiments=[scored.pk])
+    remark = comment(user=own, finding_id=finding.pk, body="A comment.")
+    snapshot = create_snapshot(user=own, files={"method.py": "def fit(context):\n    return None\n"})
+    other = create_snapshot(user=own, files={"method.py": "def fit(context):\n    return 1\n"})
+    evaluation = make_upload_evaluation(benchmark=benchmark, user=own)
+    pause_agent(user=people["reviewer"], agent_id=agents["paused"].pk, reason="A test.")
+    samples = {
+        "experiment_id": scored.pk, "agent_id": agents["agent"].pk, "campaign_id": campaign.pk,
+        "finding_id": finding.pk, "comment_id": remark.pk, "snapshot_id": snapshot.pk, "other": other.pk,
+        "evaluation_id": evaluation.pk, "upload_id": evaluation.upload.pk, "slug": benchmark.slug,
+    }  # fmt: skip
+    at_work = {"experiment_id": queued.pk}
+    special = {"api_experiment_cancel": at_work, "experiment_cancel": at_work}
+    return World(clients, samples, {**SAMPLES, **special})
+
+
+def _logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
