@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("agents.urls")),
     path("api/v1/", include("experiments.api.urls")),
     path("api/v1/", include("forum.api_urls")),
+    path("api/v1/", include("oversight.api_urls")),
     path("api/schema/", api.SchemaView.as_view(), name="schema"),
     path("api/docs/", api.DocsView.as_view(url_name="schema"), name="api_docs"),
     path("api/<path:rest>", api.Unknown.as_view()),

@@ -44,6 +44,10 @@ class Standing(models.TextChoices):
     DISQUALIFIED = "disqualified", "Disqualified"
 
 
+TAINTING = [Standing.DISQUALIFIED, Standing.UNDER_REVIEW]
+"""What descends from results of these standings is to be verified again."""
+
+
 class MethodClass(models.TextChoices):
     """Which contest a method takes part in."""
 

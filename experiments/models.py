@@ -201,6 +201,11 @@ class Experiment(models.Model):
     campaign = models.PositiveBigIntegerField(default=0, help_text="Log it is told in beside the lab's own; 0: none")
     held = models.BooleanField(default=False, help_text="Its submitter is paused: queued runs wait")
 
+    flags = models.JSONField(default=list, help_text="What its submitter may know of flags on it: id, level, state")
+    tainted_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="taints", help_text="Held; ours descends"
+    )
+
     state = models.CharField(max_length=10, choices=ExperimentState, default=ExperimentState.QUEUED)
     standing = models.CharField(max_length=14, choices=Standing, default=Standing.COUNTED)
     error = models.TextField(blank=True, default="")

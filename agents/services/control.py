@@ -3,7 +3,7 @@
 A latch holds an agent from the moment it is committed; `paused` is shown when the loop has confirmed it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -94,13 +94,27 @@ def resume_agent(
     if add_budget:
         budgets.add(agent=agent, amounts=add_budget)
         record_agent(agent, "budget.raised", actor=user, added=dict(add_budget))
-    wanted = kinds or [LatchKind.REVIEWER, LatchKind.BUDGET]
-    released = list(Latch.objects.filter(agent=agent, released_at=None, kind__in=wanted))
+    _release(agent, kinds or [LatchKind.REVIEWER, LatchKind.BUDGET], user=user, reason=reason)
+    return _go_on(agent, user)
+
+
+def release_flag_latch(agent: Agent, *, user: "User", reason: str) -> None:
+    """A verdict gives a locked agent back; other latches stay, and a failed agent stays failed. Needs a transaction."""
+    if _release(agent, [LatchKind.FLAG], user=user, reason=reason) and agent.state != AgentState.FAILED:
+        _go_on(agent, user)
+
+
+def _release(agent: Agent, kinds: Sequence[str], *, user: "User", reason: str) -> int:
+    released = list(Latch.objects.filter(agent=agent, released_at=None, kind__in=kinds))
     for latch in released:
         latch.released_by, latch.released_at, latch.release_reason = user, timezone.now(), reason
         latch.save(update_fields=["released_by", "released_at", "release_reason"])
         record_agent(agent, "agent.released", actor=user, latch=latch.kind, reason=reason)
-    if Latch.objects.filter(agent=agent, released_at=None).exists():
+    return len(released)
+
+
+def _go_on(agent: Agent, user: "User") -> Agent:
+    if agent.state in AGENT_ENDED or Latch.objects.filter(agent=agent, released_at=None).exists():
         return agent
     if agent.campaign.state == CampaignState.RUNNING:
         holds.release([agent.user_id])

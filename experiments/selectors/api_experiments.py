@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from experiments.errors import InvalidInput, NotFound
 from experiments.models import Benchmark, Experiment, Method, Run
-from experiments.permissions import can_see_holdout
+from experiments.permissions import can_see_holdout, can_view_lab
 from experiments.selectors.experiment_table import matching
 from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
 from experiments.selectors.sealed import for_agents
@@ -41,6 +41,7 @@ class ExperimentFacts:
     dev_over_vanilla: Score | None
     holdout: Score | None
     holdout_over_vanilla: Score | None
+    flags: Sequence[Mapping[str, Any]] = ()
     runs: Sequence[RunFacts] = field(default=())
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,8 +63,7 @@ def experiments_for(user: "Actor", query: Mapping[str, Any]) -> QuerySet[Experim
 def experiment_facts(user: "Actor", experiments: Sequence[Experiment]) -> list[ExperimentFacts]:
     """Their lines, runs counted in one query."""
     counts = _run_states([each.pk for each in experiments])
-    holdout = can_see_holdout(user)
-    return [_facts(each, counts.get(each.pk, {}), holdout) for each in experiments]
+    return [_facts(user, each, counts.get(each.pk, {})) for each in experiments]
 
 
 def experiment_of(user: "Actor", experiment_id: int) -> Experiment:
@@ -82,18 +82,19 @@ def experiment_detail(user: "Actor", experiment_id: int) -> ExperimentFacts:
     states: dict[str, int] = {}
     for run in runs:
         states[run.state] = states.get(run.state, 0) + 1
-    holdout = can_see_holdout(user)
-    provenance = experiment.provenance if holdout else for_agents(experiment.provenance)
+    provenance = experiment.provenance if can_see_holdout(user) else for_agents(experiment.provenance)
     return _facts(
+        user,
         experiment,
         states,
-        holdout,
         runs=[RunFacts(run, "\n".join(run.log.splitlines()[-LOG_TAIL_LINES:])) for run in runs],
         provenance=provenance,
     )
 
 
-def _facts(experiment: Experiment, states: Mapping[str, int], holdout: bool, **detail: Any) -> ExperimentFacts:
+def _facts(user: "Actor", experiment: Experiment, states: Mapping[str, int], **detail: Any) -> ExperimentFacts:
+    holdout = can_see_holdout(user)
+    told_of_flags = can_view_lab(user) or experiment.submitter_id == user.pk
     here = {"experiment_id": experiment.pk}
     return ExperimentFacts(
         experiment=experiment,
@@ -106,6 +107,7 @@ def _facts(experiment: Experiment, states: Mapping[str, int], holdout: bool, **d
         },
         dev=dev_score(experiment),
         dev_over_vanilla=vanilla_difference(experiment.dev_score),
+        flags=experiment.flags if told_of_flags else (),
         holdout=holdout_score(experiment) if holdout else None,
         holdout_over_vanilla=vanilla_difference(experiment.holdout_score) if holdout else None,
         **detail,

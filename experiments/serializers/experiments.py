@@ -143,6 +143,14 @@ class Links(serializers.Serializer[Any]):
     benchmark = serializers.CharField()
 
 
+class FlagNotice(serializers.Serializer[Any]):
+    """What is told of a flag: people decide what it means."""
+
+    id = serializers.IntegerField()
+    level = serializers.CharField()
+    state = serializers.CharField()
+
+
 class Experiment(serializers.Serializer[Any]):
     """One line of the list."""
 
@@ -154,6 +162,10 @@ class Experiment(serializers.Serializer[Any]):
     submitter = serializers.CharField(source="experiment.submitter.username")
     state = serializers.ChoiceField(source="experiment.state", choices=ExperimentState.choices)
     standing = serializers.ChoiceField(source="experiment.standing", choices=Standing.choices)
+    flags = FlagNotice(many=True, help_text="Flags on it, for its submitter and for people")
+    tainted_by = serializers.IntegerField(
+        source="experiment.tainted_by_id", allow_null=True, help_text="Held experiment whose code it descends from"
+    )
     seeds = serializers.IntegerField(source="experiment.seeds", help_text="How many runs")
     run_states = serializers.DictField(child=serializers.IntegerField(), help_text="Number of runs in each state")
     replicate = serializers.IntegerField(source="experiment.replicate", help_text="Each rerun with fresh seeds adds 1")

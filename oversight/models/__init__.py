@@ -1,0 +1,6 @@
+"""The rows of oversight: flags, what people voted and decided, and what is set and known about detectors."""
+
+from oversight.models.detectors import Calibration, DetectorSetting
+from oversight.models.flags import Decision, Flag, Vote
+
+__all__ = ["Calibration", "Decision", "DetectorSetting", "Flag", "Vote"]
