@@ -41,4 +41,5 @@ class FlagQuerySet(models.QuerySet[Any]):
     def gravest_first(self) -> "FlagQuerySet":
         """Holds before flags, then the oldest."""
         weight = Case(When(level=Level.HOLD, then=Value(0)), When(level=Level.FLAG, then=Value(1)), default=Value(2))
-        return self.annotate(weight=weight).order_by("weight", "id")
+        ordered: FlagQuerySet = self.annotate(weight=weight).order_by("weight", "id")
+        return ordered
