@@ -12,6 +12,7 @@ from agents.services.tokens import token_for
 from experiments.services.code import CODE
 from experiments.snapshots.services import create_snapshot
 from forum.services.posting import comment, post_finding
+from oversight.services.flags import flag_by_hand
 from tests.factories import (
     make_benchmark,
     make_experiment,
@@ -53,6 +54,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "api_finding_unhide": WHY,
     "api_comment_hide": WHY,
     "api_comment_unhide": WHY,
+    "api_experiment_flags": {"note": "Look at this."},
+    "api_flags": {"note": "Look at this.", "subject": ""},
+    "api_flag_decide": {"verdict": "clean", **WHY},
+    "api_flag_reopen": WHY,
     "agent_pause": WHY,
     "agent_resume": WHY,
     "agent_stop": WHY,
@@ -119,11 +124,13 @@ def make_world() -> World:
     snapshot = create_snapshot(user=own, files={"method.py": "def fit(context):\n    return None\n"})
     other = create_snapshot(user=own, files={"method.py": "def fit(context):\n    return 1\n"})
     evaluation = make_upload_evaluation(benchmark=benchmark, user=own)
+    flag = flag_by_hand(user=people["admin"], subject=f"experiment:{scored.pk}", note="Look at this.")
+    BODIES["api_flags"]["subject"] = f"experiment:{scored.pk}"
     pause_agent(user=people["reviewer"], agent_id=agents["paused"].pk, reason="A test.")
     samples = {
         "experiment_id": scored.pk, "agent_id": agents["agent"].pk, "campaign_id": campaign.pk,
-        "finding_id": finding.pk, "comment_id": remark.pk, "snapshot_id": snapshot.pk, "other": other.pk,
-        "evaluation_id": evaluation.pk, "upload_id": evaluation.upload.pk, "slug": benchmark.slug,
+        "finding_id": finding.pk, "comment_id": remark.pk, "flag_id": flag.pk, "snapshot_id": snapshot.pk,
+        "other": other.pk, "evaluation_id": evaluation.pk, "upload_id": evaluation.upload.pk, "slug": benchmark.slug,
     }  # fmt: skip
     at_work = {"experiment_id": queued.pk}
     special = {"api_experiment_cancel": at_work, "experiment_cancel": at_work}
