@@ -150,6 +150,8 @@ CLAUDE_TIMEOUT_SECONDS = env.integer("CLAUDE_TIMEOUT_SECONDS", 600, least=1, mos
 
 AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine search researchers, which need no key
 SUBMISSION_GUARD = "agents.guard.AgentGuard"  # what an agent submits is held and paid for; see experiments/guard.py
+# what each app adds to the archive of a campaign, lowest app first; see experiments/archives/tables.py
+ARCHIVE_PARTS = ["experiments.archives.parts", "forum.archive", "agents.archive"]
 
 # How many reviewers must agree, each blind to the others, before a hold is decided. A lab of one person sets 1.
 GRAVE_FLAG_REVIEWERS = env.integer("GRAVE_FLAG_REVIEWERS", 2, least=1, most=5)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.api import agents, campaigns, me, own
+from agents.api import agents, campaigns, exports, me, own
 
 urlpatterns = [
     path("me/", me.MeView.as_view(), name="api_me"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/freeze/", campaigns.Freeze.as_view(), name="api_campaign_freeze"),
     path("campaigns/<int:campaign_id>/thaw/", campaigns.Thaw.as_view(), name="api_campaign_thaw"),
     path("campaigns/<int:campaign_id>/stop/", campaigns.Stop.as_view(), name="api_campaign_stop"),
+    path("campaigns/<int:campaign_id>/export/", exports.Export.as_view(), name="api_campaign_export"),
     path("agents/", agents.Agents.as_view(), name="api_agents"),
     path("agents/<int:agent_id>/", agents.AgentView.as_view(), name="api_agent"),
     path("agents/<int:agent_id>/transcript/", agents.Transcript.as_view(), name="api_transcript"),

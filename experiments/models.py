@@ -8,6 +8,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 
+from experiments.archives.models import ImportedCampaign, ImportedRow  # noqa: F401 - so that Django finds them
 from experiments.indexes import EXPERIMENT_INDEXES, RUN_INDEXES
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, RunState, Standing
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from experiments.archives.models import is_imported
 from experiments.errors import InvalidInput, LabError, NotFound
 from experiments.views.access import action, form_page, is_fragment, page, show
 from forum.feeds import feed_address
@@ -112,7 +113,7 @@ def _thread_context(request: HttpRequest, found: Thread) -> dict[str, object]:
         "thread": found,
         "shown": found.shown,
         "finding": found.shown.finding,
-        "can_write": can_write(request.user),
+        "can_write": can_write(request.user) and not is_imported("findings", found.shown.finding.pk),
         "can_curate": can_curate(request.user),
     }
 

@@ -12,8 +12,11 @@ from agents.permissions import can_message, can_review, can_run_campaigns
 from agents.selectors.campaigns import agent_of, agents_for, campaign_of, campaigns_for
 from agents.services.budgets import Left, campaign_budgets, left
 from agents.services.transcript import read_notebook
+from experiments.archives.importing import imported_campaign
+from experiments.archives.models import ImportedCampaign
 from experiments.lifecycle import ExperimentState, Standing
 from experiments.models import Experiment
+from experiments.permissions import can_see_holdout
 from experiments.selectors.activity import Line, latest_events
 
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ class CampaignPage:
     held: int
     can_run: bool
     can_review: bool
+    can_see_holdout: bool
+    imported: ImportedCampaign | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,8 @@ def campaign_page_of(user: "Actor", campaign_id: int) -> CampaignPage:
         held=sum(not card.at_work for card in cards),
         can_run=can_run_campaigns(user),
         can_review=can_run_campaigns(user) or can_review(user),
+        can_see_holdout=can_see_holdout(user),
+        imported=imported_campaign(campaign_id),
     )
 
 

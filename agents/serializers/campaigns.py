@@ -185,6 +185,14 @@ class CampaignQuery(PageQuery):
     state = Choice(choices=CampaignState.choices, required=False)
 
 
+class ExportQuery(Input):
+    """What goes into the file."""
+
+    holdout = serializers.BooleanField(
+        required=False, default=False, help_text="With scores on the holdout split, for people who may see them"
+    )
+
+
 class AgentQuery(PageQuery):
     """Which agents."""
 

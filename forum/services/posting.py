@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from experiments.errors import Forbidden, InvalidInput, NotFound
+from experiments.archives.models import is_imported
+from experiments.errors import Forbidden, InvalidInput, NotFound, Refused
 from experiments.events import LAB
 from experiments.models import Experiment
 from forum.models import (
@@ -78,6 +79,7 @@ def comment(*, user: "User", finding_id: int, body: str) -> Comment:
     if not can_write(user):
         raise Forbidden("this account may not comment")
     finding = finding_for(user, finding_id)
+    check_open(finding)
     written = Comment.objects.create(finding=finding, author=user, body=_markdown(body, most=MOST_COMMENT))
     tell(finding, "comment.posted", actor=user, comment=written.pk)
     return written
@@ -89,6 +91,12 @@ def finding_for(user: "User", finding_id: int) -> Finding:
     if found is None:
         raise NotFound(f"no finding {finding_id}")
     return found
+
+
+def check_open(finding: Finding) -> None:
+    """Raises: Refused for a finding that came with an imported campaign: that is for reading only."""
+    if is_imported("findings", finding.pk):
+        raise Refused(f"finding {finding.pk} came with an imported campaign, which is for reading only")
 
 
 def _markdown(body: str, *, most: int) -> str:

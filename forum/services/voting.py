@@ -9,7 +9,7 @@ from experiments.errors import Forbidden, InvalidInput
 from forum.models import Tally, Vote
 from forum.permissions import can_write
 from forum.services.news import tell
-from forum.services.posting import finding_for
+from forum.services.posting import check_open, finding_for
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -28,6 +28,7 @@ def vote(*, user: "User", finding_id: int, value: int) -> Tally:
     if isinstance(value, bool) or value not in VALUES:
         raise InvalidInput("must be 1, -1 or 0", pointer="#/value")
     finding = finding_for(user, finding_id)
+    check_open(finding)
     # The tally's lock first: votes on one finding queue here, so that `before` is true and nobody deadlocks.
     tally = Tally.objects.select_for_update().get(pk=finding.pk)
     before = Vote.objects.filter(finding=finding, user=user).values_list("value", flat=True).first()
