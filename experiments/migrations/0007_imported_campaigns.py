@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0005_indexes_of_large_tables'),
+        ('experiments', '0006_standing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
