@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from aarweb import views_api as api
 from aarweb.views_health import healthz
 from aarweb.views_home import home
-from aarweb.views_login import link_login, password_login
+from aarweb.views_login import admin_login, link_login, password_login
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="home"),
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs/", api.DocsView.as_view(url_name="schema"), name="api_docs"),
     path("api/<path:rest>", api.Unknown.as_view()),
     path("healthz", healthz, name="healthz"),
+    path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
 ]
 

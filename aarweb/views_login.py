@@ -3,9 +3,11 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -49,6 +51,14 @@ class _Login(LoginView):
 
 
 password_login = _Login.as_view()
+
+
+@never_cache
+def admin_login(request: HttpRequest) -> HttpResponseBase:
+    """The admin site has no login of its own, which nothing would throttle. Raises: PermissionDenied."""
+    if request.user.is_authenticated:  # the admin site sends here whoever may not see it
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next", "/admin/"), settings.LOGIN_URL)
 
 
 @require_GET

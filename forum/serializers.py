@@ -66,11 +66,13 @@ class After(serializers.Field[Any, Any, Any, Any]):
             return int(text)
         try:  # a "+" of an offset that was not encoded arrives as a space
             moment = parse_datetime(text.replace(" ", "+")) or parse_datetime(text)
-        except ValueError:
+            # PostgreSQL takes no offset beyond 16 hours, so it gets none
+            moment = moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
             moment = None
         if moment is None:
             raise serializers.ValidationError("expected an id or a moment such as 2026-01-31T12:00:00Z", code="invalid")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment
 
     def to_representation(self, value: Any) -> Any:
         return value

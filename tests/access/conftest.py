@@ -1,8 +1,11 @@
-"""A switch that writes the matrix anew."""
+"""Switches: write the matrix anew, fuzz longer."""
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--regenerate"""
+    """--regenerate, --fuzz-examples"""
     parser.addoption("--regenerate", action="store_true", help="write tests/access/matrix.txt from what is answered")
+    parser.addoption(
+        "--fuzz-examples", type=int, default=12, help="requests of each operation, caller and mode in test_fuzz.py"
+    )

@@ -221,6 +221,11 @@ def test_filters(call) -> None:
     assert found(parent=first.pk) == [second.pk]
     assert found(after=first.pk) == [third.pk, second.pk]
     assert found(after=second.created_at.isoformat()) == [third.pk]
+    assert found(after="0352-02-17T19:45:06-21:31") == [
+        third.pk,
+        second.pk,
+        first.pk,
+    ]  # PostgreSQL knows no such offset
     assert found(ordering="id") == [first.pk, second.pk, third.pk]
     assert found(kind="result", author="ann") == []
     assert found(campaign=7) == []

@@ -174,3 +174,13 @@ def test_a_form_from_another_site_is_refused(ada):
     response = enter(strict)
     assert response.status_code == 403
     assert "This form has expired" in response.content.decode()
+
+
+def test_the_admin_site_sends_to_the_throttled_login(client, ada):
+    response = client.get("/admin/", follow=True)
+    assert response.redirect_chain[-1][0] == "/login/?next=/admin/"
+    for _ in range(8):
+        client.post("/admin/login/", {"username": ada.username, "password": "guess"})
+    assert client.session.get("_auth_user_id") is None
+    client.force_login(ada)
+    assert client.get("/admin/", follow=True).status_code == 403
