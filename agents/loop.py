@@ -9,7 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone
 
 from agents import gate, live
-from agents.errors import LeaseLost, NoPrice
+from agents.errors import Held, LeaseLost, NoPrice
 from agents.lifecycle import ActionState
 from agents.models import Action, Agent, Step
 from agents.observation import nothing_new, observe
@@ -49,15 +49,8 @@ def _think(claim: Claim) -> Step | None:
     agent = claim.agent
     researcher = RESEARCHERS.get(agent.researcher)()
     summarise = researcher.is_crowded(_view(agent))
-    news = nothing_new(agent) if summarise else observe(agent)
-    try:
-        # the worst case is that of the transcript with the news in it, so they are written first; both or neither
-        step = steps.begin(claim, news=news, worst_case=lambda: researcher.worst_case(_view(agent, summarise)))
-    except OverBudget as error:
-        claims.hold_for_budget(claim, error)
-        return None
-    except NoPrice as error:
-        claims.give_up(claim, str(error))
+    step = _begun(claim, researcher, summarise)
+    if step is None:
         return None
     with live.Typing(agent, step) as typing:
         try:
@@ -84,6 +77,22 @@ def _think(claim: Claim) -> Step | None:
         spent=spent,
     )
     return step
+
+
+def _begun(claim: Claim, researcher: Researcher, summarise: bool) -> Step | None:
+    """The step as a row, with what its call may cost held; None if it may not begin, which is shown on the card."""
+    agent = claim.agent
+    news = nothing_new(agent) if summarise else observe(agent)
+    try:
+        # the worst case is that of the transcript with the news in it, so they are written first; both or neither
+        return steps.begin(claim, news=news, worst_case=lambda: researcher.worst_case(_view(agent, summarise)))
+    except OverBudget as error:
+        claims.hold_for_budget(claim, error)
+    except NoPrice as error:
+        claims.give_up(claim, str(error))
+    except Held:
+        claims.put_down(claim)
+    return None
 
 
 def _act(claim: Claim, step: Step) -> None:

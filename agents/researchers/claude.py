@@ -18,6 +18,7 @@ from agents.lifecycle import BudgetKind
 from agents.prices import cost, price_of
 from agents.researchers import RESEARCHERS, Cancelled, ModelUnavailable, Thought, View
 from agents.researchers._messages import CACHE, Reply, most_tokens, to_messages
+from agents.researchers._stream import Left, events
 from agents.services import budgets
 from agents.tools import TOOLS, schema
 
@@ -78,15 +79,16 @@ class ClaudeResearcher:
 
     def think(self, view: View, *, say: Callable[[str], None], may_go_on: Callable[[], bool]) -> Thought:
         """Stream one reply. Raises: Cancelled, ModelUnavailable."""
-        reply = Reply()
+        reply, request = Reply(), self._request(view)
         try:
-            with _client().messages.create(**self._request(view), stream=True) as stream:
-                for event in stream:
-                    text = reply.add(event)
-                    if text:
-                        say(text)
-                    if not may_go_on():
-                        raise Cancelled(reply.text, reply.spent_so_far())
+            for event in events(partial(_client().messages.create, **request, stream=True), may_go_on=may_go_on):
+                text = reply.add(event)
+                if text:
+                    say(text)
+        except Left:
+            # nothing had come: what was sent is paid for all the same, at most so much
+            unknown = {"input": most_tokens(request), "estimated": 1}
+            raise Cancelled(reply.text, reply.spent_so_far() or unknown) from None
         except anthropic.APIError as error:
             raise _unavailable(error, reply) from error
         except httpx2.HTTPError as error:  # the stream broke in the middle: the SDK lets these through

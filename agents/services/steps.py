@@ -28,9 +28,11 @@ from agents.services.transcript import append
 def begin(claim: Claim, *, news: Observation, worst_case: Callable[[], Mapping[str, int]]) -> Step:
     """Write the step and what the agent is told, and hold what the call may cost; all of it or nothing.
 
-    worst_case: asked once the news is in the transcript. Raises: LeaseLost, OverBudget, NoPrice.
+    worst_case: asked once the news is in the transcript. Raises: LeaseLost, OverBudget, NoPrice; Held for an agent that
+    was paused since it was claimed: a latch locks the same row, so no call begins after it.
     """
     agent = held_by(claim)
+    gate.check(agent.pk)
     number = (Step.objects.filter(agent=agent).aggregate(last=Max("number"))["last"] or 0) + 1
     step = Step.objects.create(agent=agent, number=number)
     if number == 1:

@@ -24,7 +24,10 @@ class Tool:
 
 @dataclass(frozen=True)
 class Say:
-    """A reply. cut_after: close the connection after so many events. pause: seconds between pieces of text."""
+    """A reply. cut_after: close the connection after so many events. pause: seconds between pieces of text.
+
+    gone: set when the client has hung up in the middle.
+    """
 
     text: str = ""
     tools: tuple[Tool, ...] = ()
@@ -33,6 +36,7 @@ class Say:
     usage: dict[str, int] = field(default_factory=dict)
     cut_after: int | None = None
     pause: float = 0.0
+    gone: threading.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class MessagesAPI:
                         self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
                         self.wfile.flush()
                     except OSError:  # the client has hung up: a cancelled stream
+                        if isinstance(answer, Say) and answer.gone is not None:
+                            answer.gone.set()
                         return
                     if isinstance(answer, Say) and answer.pause and event["type"] == "content_block_delta":
                         time.sleep(answer.pause)

@@ -1,11 +1,13 @@
 """tests agents/researchers/claude.py through the loop, against a server that speaks the Messages API."""
 
 import json
+import threading
 import time
 
 import pytest
 from django.utils import timezone
 
+from agents import gate
 from agents.lifecycle import ActionState, AgentState, StepState
 from agents.loop import run_step
 from agents.models import Action, Budget, Entry, Price, Step
@@ -244,3 +246,50 @@ def test_results_come_first_in_a_user_message_whatever_was_said_in_between():
     ]
     messages = to_messages(entries, "status")
     assert [block["type"] for block in messages[-1]["content"]] == ["tool_result", "text", "text"]
+
+
+def test_pause_now_leaves_a_model_that_has_not_said_a_word(agent, api):
+    """The server thinks for long before its first byte: nothing of a stream is there to be cut."""
+    reviewer, hung_up = make_user("reviewer"), threading.Event()
+
+    def slow(request):
+        hung_up.wait(10)
+        return Say("too late")
+
+    api.script += [slow]
+    looks = []
+    original = gate.cancel_at_once
+
+    def look(agent_id):
+        looks.append(time.monotonic())
+        if len(looks) == 3:
+            pause_agent(user=reviewer, agent_id=agent_id, reason="stop", now=True)
+        return original(agent_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "cancel_at_once", look)
+        started = time.monotonic()
+        step(agent)
+    assert time.monotonic() - started < 3
+    hung_up.set()
+    assert (agent.state, Step.objects.get().error) == (AgentState.PAUSED, "cancelled by a reviewer")
+    money = Budget.objects.get(kind="money")
+    assert money.reserved == 0
+    assert money.spent > 0  # what was sent is paid for
+
+
+def test_a_cut_stream_is_cut_for_the_server_too(agent, api):
+    """Output tokens that nobody reads cost money."""
+    reviewer, gone = make_user("reviewer"), threading.Event()
+    api.script += [Say("word " * 2000, pause=0.02, gone=gone)]
+    original = gate.cancel_at_once
+
+    def look(agent_id):
+        pause_agent(user=reviewer, agent_id=agent_id, reason="stop", now=True)
+        return original(agent_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "cancel_at_once", look)
+        step(agent)
+    assert gone.wait(3)
+    assert agent.state == AgentState.PAUSED

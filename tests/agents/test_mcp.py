@@ -20,7 +20,7 @@ from experiments.lifecycle import ExperimentState
 from experiments.models import Event, Experiment
 from forum.models import Finding
 from tests.agents.conftest import make_campaign, the_agent
-from tests.agents.lab_server import HOST, LabServer
+from tests.agents.processes import HOST, LabServer
 from tests.factories import make_experiment, make_method, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

@@ -23,7 +23,7 @@ from experiments.models import Event, Experiment, Run
 from experiments.services.uploads import submit_predictions
 from forum.models import Finding
 from tests.agents.conftest import make_campaign, the_agent
-from tests.agents.lab_server import LabServer
+from tests.agents.processes import LabServer
 from tests.factories import make_benchmark, make_method, make_user, stored_score
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "outside-agents.md"

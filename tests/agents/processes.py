@@ -1,4 +1,4 @@
-"""The lab's web process on the test's database: a real daphne on loopback, in a process of its own."""
+"""Processes of the lab on the test's database and broker: web, agents worker, clock; real ones that a test may kill."""
 
 import os
 import signal
@@ -74,3 +74,32 @@ class LabServer:
             return False
         finally:
             http.close()
+
+
+class Process:
+    """A process in a group of its own, its output in a log that a failing test can show."""
+
+    def __init__(self, command: list[str], log: Path, **variables: str) -> None:
+        self.log = log
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(**variables), stdout=log.open("ab"), stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone, by whatever cause."""
+        return self._process.poll() is not None
+
+    def kill(self) -> int:
+        """-9, as the machine's memory manager does. Returns: how it ended; -9 if it lived until now."""
+        if not self.ended:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
+
+
+def agents_worker(log: Path, *, threads: int = 4, **variables: str) -> Process:
+    """A Celery worker of the agents queue, as `manage.py up` starts it."""
+    command = [sys.executable, "-m", "celery", "-A", "aarweb", "--quiet", "worker", "-Q", "agents", "-n", "agents@test"]
+    command += ["-l", "INFO", "--without-mingle", "--without-gossip", "--pool", "threads", "-c", str(threads)]
+    return Process(command, log, DATABASE_POOL=str(threads + 8), **variables)
