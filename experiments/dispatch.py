@@ -42,6 +42,16 @@ def score_upload(upload_id: int) -> None:
     _send("workers.score_upload", EVALUATION, upload_id)
 
 
+def inspect(experiment_id: int) -> None:
+    """A scored experiment waits for the detectors. By name, because nothing here knows of oversight."""
+    _send("oversight.inspect", EVALUATION, experiment_id)
+
+
+def inspect_uploads(benchmark_id: int) -> None:
+    """Uploads to a benchmark were scored and wait for the detectors."""
+    _send("oversight.inspect_uploads", EVALUATION, benchmark_id)
+
+
 def ended(experiment_id: int) -> None:
     """A campaign's experiment has ended: an agent may wait for it. By name, because nothing here knows of agents."""
     _send("agents.experiment_ended", AGENTS, experiment_id)

@@ -61,6 +61,15 @@ def dev_labels_agreement(benchmark: Benchmark, bits: NDArray[Any]) -> tuple[NDAr
     return correctness(bits, labels).mean(axis=-1), len(labels), sealed.digest
 
 
+def right_answers(benchmark: Benchmark, predictions: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.bool_]]:
+    """Where predictions are right, split by split: for numbers about them, never to be stored.
+
+    Raises: ValueError for vectors of another length; GroundTruthError.
+    """
+    labels = ground_truth.read(_sealed(benchmark, "labels"))
+    return {split: correctness(probs, labels[split]) for split, probs in predictions.items()}
+
+
 def freeze_baselines(
     *,
     claim: PreparationClaim,
@@ -160,7 +169,7 @@ def _score(experiment: Experiment, runs: list[Run], waiting: list[Run], *, busy:
     benchmark = experiment.benchmark
     sealed = _sealed(benchmark, "labels")
     labels = ground_truth.read(sealed)
-    arms = _frozen_arms(benchmark)
+    arms = frozen_arms(benchmark)
     finished = [run for run in runs if run.state in (RunState.EVALUATING, RunState.SCORED)]
     probs = _predictions(finished, {split: len(labels[split]) for split in TEST_SPLITS})
     broken = [run for run in finished if run.pk not in probs]
@@ -249,7 +258,8 @@ def _record_runs(
     Run.objects.bulk_update(runs, ["dev_accuracy", "dev_pgr", "holdout_accuracy", "holdout_pgr"])
 
 
-def _frozen_arms(benchmark: Benchmark) -> dict[str, FrozenArms]:
+def frozen_arms(benchmark: Benchmark) -> dict[str, FrozenArms]:
+    """What each arm got right on dev and holdout. Raises: GroundTruthError."""
     stored = ground_truth.read(_sealed(benchmark, "baselines"))
     return {
         split: FrozenArms(

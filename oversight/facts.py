@@ -39,9 +39,8 @@ class Numbers:
     """What the scorer says of an experiment beside its accuracies. It knows the labels, we do not.
 
     vote_accuracy: dev accuracy of the majority vote of the runs. heuristics: dev accuracy of each heuristic, by name.
-    dev_se, holdout_se: standard error of the mean accuracies over questions. shared_errors: correlation, item by item,
-    of what this experiment and the vanilla student got right on dev.
-    reference_gap: dev minus holdout accuracy of the frozen arms, on average; references: how many arms.
+    dev_se, holdout_se: standard errors of its difference to the frozen students (vanilla and ceiling), paired over
+    items, seeds counted. reference_gap: dev minus holdout accuracy of those students; references: how many there are.
     pgr_low: lower end of the two-sided 98% Fieller interval of dev PGR (99% one-sided); None where it is not bounded.
     pool_accuracy, pool_ceiling, pool_se: accuracy on student_train of the labels a method trained on, of the ceiling's
     answers there, and the standard error of the first; None where they are not known.
@@ -51,7 +50,6 @@ class Numbers:
     heuristics: Mapping[str, float]
     dev_se: float
     holdout_se: float
-    shared_errors: float
     reference_gap: float
     references: int
     pgr_low: float | None

@@ -44,6 +44,8 @@ def move_experiment(
     experiment.state = to
     payload = {"experiment": experiment.pk, "benchmark": experiment.benchmark.slug, "state": to, **(told or {})}
     tell(experiment, f"experiment.{to}", actor=actor, payload=payload)
+    if to == ExperimentState.SCORED:
+        dispatch.inspect(experiment.pk)
     if to in EXPERIMENT_TERMINAL and experiment.campaign:
         dispatch.ended(experiment.pk)
 

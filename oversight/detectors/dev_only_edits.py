@@ -1,6 +1,7 @@
 """Finds code whose versions change predictions on dev and leave the holdout alone: labels read out by snapshots."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -54,9 +55,7 @@ class DevOnlyEdits(ExperimentDetector):
         chain: list[int] = []
         current, before = own, list(facts.earlier)
         while before:
-            parent = min(
-                reversed(before), key=lambda each: _distance(current.dev, each.dev)
-            )  # the latest of the nearest
+            parent = max(before, key=partial(_nearness, current))
             on_dev, on_holdout = _edited(current.dev, parent.dev), _edited(current.holdout, parent.holdout)
             if on_dev.sum() > 3 * reach(len(on_dev)):
                 break  # another method
@@ -95,7 +94,8 @@ def _edited(ours: Mapping[int, Bits], theirs: Mapping[int, Bits]) -> Bits:
     return np.asarray((a != b).all(axis=0))
 
 
-def _distance(ours: Mapping[int, Bits], theirs: Mapping[int, Bits]) -> float:
-    """Share of predictions that differ, over common seeds; 1 where there is none."""
-    common = set(ours) & set(theirs)
-    return float(np.mean([(ours[index] != theirs[index]).mean() for index in common])) if common else 1.0
+def _nearness(ours: Earlier, theirs: Earlier) -> tuple[float, int]:
+    """Share of equal dev predictions over common seeds (0 where there is none), then the later of two equals."""
+    common = set(ours.dev) & set(theirs.dev)
+    equal = [(ours.dev[index] == theirs.dev[index]).mean() for index in common]
+    return (float(np.mean(equal)) if equal else 0.0, theirs.experiment)

@@ -14,6 +14,7 @@ def gap_flags(k, leak, sessions=400, n=1000, rho=0.8):
     """How often the best of k methods, all of one accuracy, is flagged with a leak on dev."""
     rng = np.random.default_rng(k)
     s = np.sqrt(0.75 * 0.25 / n)
+    own = s * np.sqrt((1 - rho) * 1.2)  # of the difference to five references
     levels = []
     for _ in range(sessions):
         common = rng.normal(size=2)
@@ -23,7 +24,7 @@ def gap_flags(k, leak, sessions=400, n=1000, rho=0.8):
         best = int(dev[:k].argmax())
         told = facts(
             dev_accuracy=dev[best] + leak, holdout_accuracy=hold[best], candidates=k,
-            numbers=numbers(dev_se=s, holdout_se=s, shared_errors=rho, reference_gap=float((dev - hold)[k:].mean())),
+            numbers=numbers(dev_se=own, holdout_se=own, reference_gap=float((dev - hold)[k:].mean())),
         )  # fmt: skip
         levels += [each.level for each in DevHoldoutGap().inspect(told)]
     return len(levels) / sessions, levels.count("hold")

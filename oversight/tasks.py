@@ -1,0 +1,39 @@
+"""The tasks of oversight: each a wake-up for rows, harmless when it comes twice."""
+
+# ruff: noqa: PLC0415 - detectors bring SciPy and the scorer, which web and gpu processes never need
+
+import os
+import socket
+import threading
+
+from celery import shared_task
+
+
+@shared_task(name="oversight.inspect")
+def inspect(experiment_id: int) -> None:
+    """A scored experiment waits for the detectors."""
+    from oversight.inspection import inspect_experiment
+
+    inspect_experiment(experiment_id=experiment_id, worker=_worker())
+
+
+@shared_task(name="oversight.inspect_uploads")
+def inspect_uploads(benchmark_id: int) -> None:
+    """Uploads to a benchmark wait for them."""
+    from oversight.inspection import inspect_uploads as inspect_all
+
+    inspect_all(benchmark_id=benchmark_id, worker=_worker())
+
+
+@shared_task(name="oversight.reap")
+def reap() -> None:
+    """Beat: inspections that were lost, refused calls that add up."""
+    from oversight.inspection import inspect_refusals
+    from oversight.services.inspections import visit
+
+    visit()
+    inspect_refusals()
+
+
+def _worker() -> str:
+    return f"evaluation@{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
