@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "oversight.refusals.refusal_log",
 ]
 
 ROOT_URLCONF = "aarweb.urls"
@@ -134,6 +135,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "agents.reap",
         "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
         "options": {"queue": "default", "expires": REAPER_SECONDS * 4},
+    },
+    "reap-inspections": {
+        "task": "oversight.reap",
+        "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
+        "options": {"queue": "evaluation", "expires": REAPER_SECONDS * 4},
     },
 }
 # A worker renews its lease every third of this; the reaper puts back what nobody renewed.

@@ -68,7 +68,7 @@ def inspect_refusals() -> int:
 
 
 def look(facts: ExperimentFacts | SessionFacts) -> list[Found]:
-    """Every enabled detector of that kind of facts, cheap ones first; one that breaks is written down, the rest go on."""
+    """Every enabled detector of that kind of facts, cheap ones first; one that breaks is written down."""
     kind = ExperimentDetector if isinstance(facts, ExperimentFacts) else SessionDetector
     found: list[Found] = []
     for detector in _enabled(kind):
@@ -168,7 +168,7 @@ def _is_under_review(name: str, suspicion: Suspicion, subject: Subject) -> bool:
         return open_flags.filter(**same).exists()
     if isinstance(subject, Agent):
         return open_flags.filter(agent=subject, experiment=None, upload=None, title__endswith=_kind(suspicion)).exists()
-    return open_flags.filter(experiment=subject, title=suspicion.title[:200]).exists()
+    return isinstance(subject, Experiment) and open_flags.filter(experiment=subject, title=suspicion.title).exists()
 
 
 def _kind(suspicion: Suspicion) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.db import transaction
 
-from experiments import answers, events, scoring
+from experiments import answers, dispatch, events, scoring
 from experiments.ladder import climb, leaked_bits
 from experiments.models import Benchmark, Evaluation, LeakMeter, Upload
 from experiments.selectors.api_budgets import dev_ends
@@ -71,6 +71,8 @@ def _score_waiting(upload_id: int) -> list[Upload]:
     meter.save(update_fields=["queries", "updates", "best_accuracy", "bits"])
     for upload in rises:
         _record_rise(upload, benchmark)
+    if answers.call_for(f"inspection:{benchmark.pk}"):  # one message for all that come within a second
+        dispatch.inspect_uploads(benchmark.pk)
     return waiting
 
 

@@ -2,5 +2,6 @@
 
 from oversight.models.detectors import Calibration, DetectorSetting
 from oversight.models.flags import Decision, Flag, Vote
+from oversight.models.inspections import Inspection, Refusal
 
-__all__ = ["Calibration", "Decision", "DetectorSetting", "Flag", "Vote"]
+__all__ = ["Calibration", "Decision", "DetectorSetting", "Flag", "Inspection", "Refusal", "Vote"]

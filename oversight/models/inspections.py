@@ -19,7 +19,7 @@ class InspectionState(models.TextChoices):
 
 
 class Inspection(Lease):
-    """The detectors' look at one experiment, or at everything uploaded to one benchmark; repeated when there is news."""
+    """The detectors' look at one experiment, or at all uploads to one benchmark; repeated when there is news."""
 
     experiment = models.OneToOneField(
         Experiment, null=True, blank=True, on_delete=models.PROTECT, related_name="inspection"

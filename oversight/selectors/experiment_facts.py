@@ -121,10 +121,7 @@ def _citations(row: Experiment) -> list[Citation]:
 def _earlier(row: Experiment) -> list[Earlier]:
     """Code that the team ran before on the benchmark, with its predictions by seed index."""
     before = _team(row).filter(pk__lt=row.pk, method__name=CODE).order_by("-id")[:MOST_EARLIER]
-    runs = {
-        run: (experiment, index)
-        for run, experiment, index in _scored_runs([each.pk for each in before])
-    }
+    runs = {run: (experiment, index) for run, experiment, index in _scored_runs([each.pk for each in before])}
     bits = bits_of_runs(runs)
     by_experiment: dict[int, dict[int, Splits]] = {}
     for run, splits in bits.items():

@@ -1,4 +1,4 @@
-"""Which methods are the same but for what does not matter: comments and layout of code, the third digit of an option."""
+"""Which methods are the same but for what does not matter: comments and layout of code, an option's third digit."""
 
 import ast
 import hashlib

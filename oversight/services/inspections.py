@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 
 from experiments import dispatch
 from experiments.lifecycle import ExperimentState
-from experiments.models import Benchmark, Evaluation, Experiment
+from experiments.models import Evaluation, Experiment, LeakMeter
 from experiments.services.leases import LeaseLost, new_token
+from forum.models import Finding, FindingExperiment
 from oversight.models import Inspection
 from oversight.models.inspections import InspectionState
 
@@ -49,16 +50,14 @@ def request_uploads_inspection(*, benchmark_id: int) -> None:
 
 
 @transaction.atomic
-def claim_inspection(
-    *, worker: str, experiment_id: int | None = None, benchmark_id: int | None = None
-) -> Claim | None:
+def claim_inspection(*, worker: str, experiment_id: int | None = None, benchmark_id: int | None = None) -> Claim | None:
     """Take an inspection; a scored experiment without one gets it. None where somebody else has it or nothing waits."""
     named: dict[str, Any] = {"experiment_id": experiment_id} if experiment_id else {"benchmark_id": benchmark_id}
     if experiment_id and not Experiment.objects.filter(pk=experiment_id, state=ExperimentState.SCORED).exists():
         return None
     Inspection.objects.get_or_create(**named)
     row = Inspection.objects.select_for_update(skip_locked=True).filter(**named).first()
-    if row is None or row.state != InspectionState.WAITING:
+    if row is None or not (row.state == InspectionState.WAITING or _has_news(row)):
         return None
     row.lease_owner, row.lease_until = new_token(worker), timezone.now() + LEASE
     row.state, row.attempt = InspectionState.RUNNING, row.attempt + 1
@@ -89,6 +88,7 @@ def visit() -> int:
     """Beat: give what nobody asked for its row, put expired leases back, wake workers up. Returns: messages sent."""
     _missed_experiments()
     _missed_uploads()
+    _cited_since()
     expired = Inspection.objects.filter(state=InspectionState.RUNNING, lease_until__lt=timezone.now())
     expired.filter(attempt__gte=settings.RUN_ATTEMPTS).update(
         state=InspectionState.FAILED, lease_owner="", lease_until=None, error="its worker fell silent again and again"
@@ -103,6 +103,26 @@ def visit() -> int:
     return len(waiting)
 
 
+def _has_news(row: Inspection) -> bool:
+    """Whether a benchmark's finished inspection has not seen its newest upload."""
+    if row.state != InspectionState.DONE or row.benchmark_id is None:
+        return False
+    return Evaluation.objects.filter(benchmark=row.benchmark_id, verified=False, pk__gt=row.upto).exists()
+
+
+def _cited_since() -> None:
+    """Experiments that a finding cites since they were inspected: what it leaves out is news."""
+    last = Inspection.objects.aggregate(last=Max("finished_at"))["last"]
+    if last is None:
+        return
+    findings = Finding.objects.filter(created_at__gt=last - _OVERLAP)
+    cited = FindingExperiment.objects.filter(finding__in=findings, finding__created_at__gt=OuterRef("finished_at"))
+    stale = Inspection.objects.filter(
+        Exists(cited.filter(experiment=OuterRef("experiment"))), state=InspectionState.DONE
+    )
+    stale.update(state=InspectionState.WAITING)
+
+
 def _missed_experiments() -> None:
     """Scored experiments whose message was lost; older ones than a day before the last inspection were seen."""
     last = Inspection.objects.aggregate(last=Max("finished_at"))["last"]
@@ -115,13 +135,9 @@ def _missed_experiments() -> None:
 
 def _missed_uploads() -> None:
     """Benchmarks with evaluations of uploads that their inspection has not seen."""
-    for benchmark in Benchmark.objects.filter(uploads__isnull=False).distinct():
-        latest = Evaluation.objects.filter(benchmark=benchmark, verified=False).order_by("-id")
-        newest = latest.values_list("pk", flat=True).first()
-        if newest is None:
-            continue
-        row, _ = Inspection.objects.get_or_create(benchmark=benchmark)
-        if row.upto < newest and row.state == InspectionState.DONE:
+    for meter in LeakMeter.objects.filter(queries__gt=0):
+        row, _ = Inspection.objects.get_or_create(benchmark_id=meter.benchmark_id)
+        if _has_news(row):
             Inspection.objects.filter(pk=row.pk, state=InspectionState.DONE).update(state=InspectionState.WAITING)
 
 
@@ -146,4 +162,3 @@ def _leave(row: Inspection, state: str) -> None:
     if state == InspectionState.WAITING:
         again = dispatch.inspect if row.experiment_id else dispatch.inspect_uploads
         again(row.experiment_id or row.benchmark_id or 0)
-
