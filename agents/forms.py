@@ -1,6 +1,6 @@
 """Forms of the pages: a new campaign, and the reasons that every control asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -11,6 +11,7 @@ from agents.lifecycle import BudgetKind
 from agents.models.agents import RESEARCHERS
 from agents.services.budgets import MICRO
 from agents.services.campaigns import AgentPlan
+from experiments.errors import InvalidInput
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark
 
@@ -87,14 +88,25 @@ class NewCampaign(forms.Form):
 
 
 class Added(forms.Form):
-    """More budget with a resume."""
+    """More budget with a resume. kinds: the budgets that bind the agent; others have no limit to raise."""
 
-    dollars = forms.DecimalField(min_value=0, max_digits=12, decimal_places=2, required=False)
-    gpu_seconds = forms.IntegerField(min_value=0, required=False)
+    money = forms.DecimalField(
+        min_value=0, max_value=10_000_000, max_digits=12, decimal_places=2, required=False, label="Dollars more"
+    )
+    tokens = forms.IntegerField(min_value=0, max_value=2**53, required=False, label="Tokens more")
+    gpu_seconds = forms.IntegerField(min_value=0, max_value=2**40, required=False, label="GPU seconds more")
+    evaluations = forms.IntegerField(min_value=0, max_value=2**31, required=False, label="Evaluations more")
 
-    def amounts(self) -> Mapping[str, int]:
-        """By kind; nothing for what is empty or not a number."""
-        self.is_valid()
-        money, seconds = self.cleaned_data.get("dollars"), self.cleaned_data.get("gpu_seconds")
-        found = {BudgetKind.MONEY.value: int(money * MICRO) if money else 0, BudgetKind.GPU_SECONDS.value: seconds or 0}
-        return {kind: amount for kind, amount in found.items() if amount}
+    def __init__(self, *args: Any, kinds: Collection[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "added_%s", **kwargs})
+        for name in list(self.fields):
+            if kinds is not None and name not in kinds:
+                del self.fields[name]
+
+    def amounts(self) -> dict[str, int]:
+        """By kind; nothing for what is empty. Raises: InvalidInput naming the first field that is no amount."""
+        if not self.is_valid():
+            name, errors = next(iter(self.errors.items()))
+            raise InvalidInput(f"{self.fields[name].label}: {errors[0]}", pointer=f"#/add_budget/{name}")
+        given = {kind: value for kind, value in self.cleaned_data.items() if value}
+        return {kind: int(value * MICRO) if kind == BudgetKind.MONEY else int(value) for kind, value in given.items()}

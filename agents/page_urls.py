@@ -13,6 +13,7 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/thaw/", campaigns.campaign_thaw, name="campaign_thaw"),
     path("campaigns/<int:campaign_id>/stop/", campaigns.campaign_stop, name="campaign_stop"),
     path("agents/<int:agent_id>/", agents.agent_detail, name="agent"),
+    path("agents/<int:agent_id>/notebook/<int:version>/", agents.agent_notebook, name="agent_notebook"),
     path("agents/<int:agent_id>/pause/", agents.agent_pause, name="agent_pause"),
     path("agents/<int:agent_id>/resume/", agents.agent_resume, name="agent_resume"),
     path("agents/<int:agent_id>/stop/", agents.agent_stop, name="agent_stop"),

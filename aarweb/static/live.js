@@ -4,8 +4,11 @@
 //   [data-live-status]                 says live / reconnecting
 //   [data-live="experiment:12 run.*"]  gets a "refresh" event when such a subject or kind was in the news
 //   [data-poll="2000"]                 gets one every so many milliseconds while it is on the page: progress is not news
+//   [data-live-every="3000"]           asks at most once in so many milliseconds, where a second would be too often
+//   [data-hold]                        waits while somebody points at it, types in it or has a form in it open
 //   [data-live-new="experiment.submitted"]  hidden; counts such events and then shows its [data-count]
 //   time[data-when]                    relative times, kept true
+//   time[data-clock=up|down]           clocks that count from or to a moment, second by second
 //
 // Elements with hx-get and hx-trigger="refresh" are morphed in place by htmx; charts.js listens to the same event.
 (() => {
@@ -42,8 +45,12 @@
   const matches = (pattern, name) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name);
 
   const want = (element) => {
-    if (!due.has(element)) due.set(element, Math.max(Date.now(), (asked.get(element) || 0) + REFRESH_MS));
+    const every = Number(element.dataset.liveEvery || REFRESH_MS);
+    if (!due.has(element)) due.set(element, Math.max(Date.now(), (asked.get(element) || 0) + every));
   };
+
+  const inUse = (element) =>
+    element.hasAttribute("data-hold") && (element.matches(":hover, :focus-within") || element.querySelector("details.confirm[open]"));
 
   const receive = (events) => {
     for (const event of events) {
@@ -99,8 +106,8 @@
       if (at > now) continue;
       due.delete(element);
       if (!element.isConnected) continue;
-      if (element.matches(":hover, :focus-within") && element.hasAttribute("data-hold")) {
-        due.set(element, now + REFRESH_MS); // somebody reads or points at it: wait until they are done
+      if (inUse(element)) {
+        due.set(element, now + REFRESH_MS); // wait until they are done
         continue;
       }
       asked.set(element, now);
@@ -123,10 +130,29 @@
     }
   };
 
+  const two = (number) => String(number).padStart(2, "0");
+
+  const clockText = (seconds) => {
+    const whole = Math.max(Math.floor(seconds), 0);
+    if (whole >= 172800) return `${Math.floor(whole / 86400)} d`;
+    const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+    return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  };
+
+  const runClocks = () => {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll("time[data-clock]")) {
+      const seconds = (Date.now() - Date.parse(element.dateTime)) / 1000;
+      const text = clockText(element.dataset.clock === "down" ? -seconds : seconds);
+      if (element.textContent !== text) element.textContent = text;
+    }
+  };
+
   const started = Date.now();
   if (url) connect();
   setInterval(tick, TICK_MS);
   setInterval(ageTimes, 15000);
+  setInterval(runClocks, 1000);
 
   // A table's "select all" box, and a form that asks for a number of ticked boxes.
   document.addEventListener("change", (event) => {

@@ -4,20 +4,19 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max
 
-from agents.lifecycle import AT_WORK
-from agents.models import Action, Agent, Campaign, Entry, Latch, Notebook, Step
-from agents.permissions import can_message, can_review, can_run_campaigns
-from agents.selectors.campaigns import agent_of, agents_for, campaign_of, campaigns_for
-from agents.services.budgets import Left, campaign_budgets, left
+from agents.lifecycle import AGENT_ENDED
+from agents.models import Action, Agent, Campaign, Entry, Latch, Notebook
+from agents.permissions import can_message, can_review
+from agents.selectors.campaigns import agent_of, campaigns_for
+from agents.selectors.cards import Card, cards
+from agents.services.budgets import Left, left
 from agents.services.transcript import read_notebook
-from experiments.archives.importing import imported_campaign
-from experiments.archives.models import ImportedCampaign
+from experiments.errors import NotFound
 from experiments.lifecycle import ExperimentState, Standing
 from experiments.models import Experiment
-from experiments.permissions import can_see_holdout
-from experiments.selectors.activity import Line, latest_events
+from experiments.snapshots.diffs import Difference, compare
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -28,39 +27,12 @@ LONG = 400  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One agent at a glance; best: of its counted experiments."""
-
-    agent: Agent
-    latches: list[Latch]
-    best: float | None
-    experiments: int
-    cost: int
-    at_work: bool
-
-
-@dataclass(frozen=True, slots=True)
 class CampaignRow:
     """One line of the list."""
 
     campaign: Campaign
     agents: int
     best: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignPage:
-    """What the page of one campaign shows."""
-
-    campaign: Campaign
-    cards: list[Card]
-    budgets: list[Left]
-    events: list[Line]
-    held: int
-    can_run: bool
-    can_review: bool
-    can_see_holdout: bool
-    imported: ImportedCampaign | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +70,6 @@ class AgentPage:
     notebook: Notebook | None
     budgets: list[Left]
     experiments: list[Experiment]
-    steps: list[Step]
     history: list[Latch]
     can_review: bool
     can_message: bool
@@ -108,29 +79,27 @@ class AgentPage:
         """Whose page it is."""
         return self.card.agent
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be asked of it any more."""
+        return self.card.agent.state in AGENT_ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookPage:
+    """One version of a notebook, and how it differs from the one before."""
+
+    agent: Agent
+    book: Notebook
+    latest: int
+    changes: list[Difference]
+
 
 def campaign_rows(user: "Actor") -> list[CampaignRow]:
     """Every campaign, newest first, with its size and the best counted dev PGR."""
     campaigns = list(campaigns_for(user).annotate(agent_count=Count("agents")))
     best = _best("campaign", [each.pk for each in campaigns])
     return [CampaignRow(each, each.agent_count, best.get(each.pk)) for each in campaigns]
-
-
-def campaign_page_of(user: "Actor", campaign_id: int) -> CampaignPage:
-    """Raises: NotFound."""
-    campaign = campaign_of(user, campaign_id)
-    cards = _cards(list(agents_for(user, campaign=campaign_id).order_by("id")))
-    return CampaignPage(
-        campaign=campaign,
-        cards=cards,
-        budgets=campaign_budgets(campaign),
-        events=latest_events(campaign=campaign_id),
-        held=sum(not card.at_work for card in cards),
-        can_run=can_run_campaigns(user),
-        can_review=can_run_campaigns(user) or can_review(user),
-        can_see_holdout=can_see_holdout(user),
-        imported=imported_campaign(campaign_id),
-    )
 
 
 def agent_page_of(user: "Actor", agent_id: int, *, before: int | None = None) -> AgentPage:
@@ -142,40 +111,28 @@ def agent_page_of(user: "Actor", agent_id: int, *, before: int | None = None) ->
     more, entries = len(entries) > ENTRIES_SHOWN, entries[:ENTRIES_SHOWN][::-1]
     own = Experiment.objects.filter(submitter=agent.user_id).select_related("benchmark", "method")
     return AgentPage(
-        card=_cards([agent])[0],
+        card=cards([agent])[0],
         campaign=agent.campaign,
         said=_said(entries),
         older=entries[0].number if more else None,
         notebook=read_notebook(agent),
         budgets=left(agent),
         experiments=list(own.defer("hypothesis", "search").order_by("-id")[:EXPERIMENTS_SHOWN]),
-        steps=list(Step.objects.filter(agent=agent).order_by("-number")[:1]),
         history=list(agent.latches.exclude(released_at=None).select_related("set_by", "released_by")[:10]),
         can_review=can_review(user),
         can_message=can_message(user),
     )
 
 
-def _cards(agents: list[Agent]) -> list[Card]:
-    best = _best("submitter", [each.user_id for each in agents])
-    counts = dict(
-        Experiment.objects.filter(submitter__in=[each.user_id for each in agents])
-        .values_list("submitter")
-        .annotate(Count("id"))
-        .order_by()
-    )
-    costs = dict(Step.objects.filter(agent__in=agents).values_list("agent").annotate(Sum("cost")).order_by())
-    return [
-        Card(
-            agent=each,
-            latches=each.open_latches,  # type: ignore[attr-defined]
-            best=best.get(each.user_id),
-            experiments=counts.get(each.user_id, 0),
-            cost=costs.get(each.pk, 0),
-            at_work=each.state in AT_WORK,
-        )
-        for each in agents
-    ]
+def notebook_page_of(user: "Actor", agent_id: int, version: int) -> NotebookPage:
+    """Raises: NotFound."""
+    agent = agent_of(user, agent_id)
+    found = {each.version: each for each in Notebook.objects.filter(agent=agent, version__in=[version - 1, version])}
+    latest = read_notebook(agent)
+    if version not in found or latest is None:
+        raise NotFound(f"no version {version} of the notebook of agent {agent_id}")
+    before = {"notebook": found[version - 1].body} if version - 1 in found else {}
+    return NotebookPage(agent, found[version], latest.version, compare(before, {"notebook": found[version].body}))
 
 
 def _best(column: str, keys: list[int]) -> dict[int, float]:

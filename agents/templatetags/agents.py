@@ -4,6 +4,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agents.lifecycle import BudgetKind
 from agents.looks import LOOKS
 from agents.services.budgets import Left, amount_text
 
@@ -21,6 +22,18 @@ def state_badge(value: str) -> SafeString:
 def spent_of(budget: Left) -> str:
     """What is spent and held, of the limit."""
     return f"{amount_text(budget.kind, budget.spent + budget.reserved)} of {amount_text(budget.kind, budget.limit)}"
+
+
+@register.simple_tag
+def budget_label(budget: Left) -> str:
+    """What kind of budget it is, in words."""
+    return str(BudgetKind(budget.kind).label)
+
+
+@register.simple_tag
+def amount(kind: str, value: int) -> str:
+    """An amount of a budget with its unit."""
+    return amount_text(kind, value)
 
 
 @register.filter

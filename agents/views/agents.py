@@ -2,32 +2,44 @@
 
 from collections.abc import Callable
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from agents.charts import AGENT_SPEND
 from agents.forms import Added
 from agents.models import Agent
-from agents.selectors.pages import agent_page_of
+from agents.selectors.pages import agent_page_of, notebook_page_of
 from agents.services.control import message_agent, pause_agent, resume_agent, stop_agent
+from agents.views.answers import Said, tell
+from experiments.charts import prepare
 from experiments.errors import Forbidden, LabError, NotFound
 from experiments.selectors.activity import last_event_number
-from experiments.views.access import action, page, person, show
+from experiments.views.access import action, is_fragment, page, person, show
+
+_PARTS = {name: f"agents/_agent_{name}.html" for name in ("live", "controls", "latches")}
 
 
 @page
 def agent_detail(request: HttpRequest, agent_id: int) -> HttpResponse:
-    """One agent; htmx asks for what moves."""
+    """One agent; htmx asks for one of the parts that move."""
     before = request.GET.get("before", "")
+    context = _context(request, agent_id, before=int(before) if before.isdecimal() and len(before) < 10 else None)
+    if not is_fragment(request):
+        context["spend_chart"] = prepare(AGENT_SPEND, request.user, {"agent": agent_id})
+    part = request.GET.get("part", "live")
+    return show(request, "agents/agent_detail.html", context, fragment=_PARTS.get(part, _PARTS["live"]))
+
+
+@page
+def agent_notebook(request: HttpRequest, agent_id: int, version: int) -> HttpResponse:
+    """One version of its notebook, with what changed."""
     try:
-        shown = agent_page_of(request.user, agent_id, before=int(before) if before.isdecimal() else None)
+        shown = notebook_page_of(request.user, agent_id, version)
     except NotFound as error:
         raise Http404(str(error)) from error
-    campaign = shown.campaign.pk
-    context = {"shown": shown, "agent": shown.agent, "before": before, "added": Added()}
-    context |= {"live_campaign": campaign, "live_after": last_event_number(campaign)}
-    return show(request, "agents/agent_detail.html", context, fragment="agents/_agent_live.html")
+    context = {"agent": shown.agent, "book": shown.book, "latest": shown.latest, "changes": shown.changes}
+    return show(request, "agents/agent_notebook.html", context)
 
 
 @action
@@ -44,18 +56,18 @@ def agent_pause(request: HttpRequest, agent_id: int) -> HttpResponse:
 def agent_resume(request: HttpRequest, agent_id: int) -> HttpResponse:
     """Lets it go on, with more budget if asked for; `latch` names the one to release."""
     reason, latch = request.POST.get("reason", ""), request.POST.get("latch", "")
-    more = Added(request.POST).amounts()
-    return _control(
-        request,
-        agent_id,
-        lambda: resume_agent(
+    form = Added(request.POST)
+
+    def resume() -> Agent:
+        return resume_agent(
             user=person(request),
             agent_id=agent_id,
             reason=reason,
-            add_budget=more,
+            add_budget=form.amounts(),
             kinds=[latch] if latch else None,
-        ),
-    )
+        )
+
+    return _control(request, agent_id, resume)
 
 
 @action
@@ -75,11 +87,31 @@ def agent_message(request: HttpRequest, agent_id: int) -> HttpResponse:
 def _control(request: HttpRequest, agent_id: int, verb: Callable[[], Agent]) -> HttpResponse:
     try:
         agent = verb()
-        messages.success(request, f"{agent.name} is {agent.get_state_display().lower()}.")
+        said = Said(f"{agent.name} is {agent.get_state_display().lower()}.", "good")
     except Forbidden as error:
         raise PermissionDenied(str(error)) from error
     except NotFound as error:
         raise Http404(str(error)) from error
     except LabError as error:
-        messages.error(request, str(error))
+        said = Said(str(error), "bad")
+    if is_fragment(request):
+        return show(request, "", _context(request, agent_id) | {"said": said}, fragment=_PARTS["controls"])
+    tell(request, said)
     return redirect("agent", agent_id)
+
+
+def _context(request: HttpRequest, agent_id: int, *, before: int | None = None) -> dict[str, object]:
+    try:
+        shown = agent_page_of(request.user, agent_id, before=before)
+    except NotFound as error:
+        raise Http404(str(error)) from error
+    campaign = shown.campaign.pk
+    return {
+        "shown": shown,
+        "agent": shown.agent,
+        "before": before,
+        "added": Added(kinds={each.kind for each in shown.budgets}),
+        "live_subject": f"agent:{agent_id}",
+        "live_campaign": campaign,
+        "live_after": last_event_number(campaign),
+    }

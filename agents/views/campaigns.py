@@ -11,7 +11,9 @@ from django.views.decorators.http import require_http_methods
 from agents.forms import NewCampaign
 from agents.models import Campaign
 from agents.permissions import can_run_campaigns
-from agents.selectors.pages import campaign_page_of, campaign_rows
+from agents.selectors.campaigns import campaign_of
+from agents.selectors.dashboard import controls, glance
+from agents.selectors.pages import campaign_rows
 from agents.services.campaigns import (
     create_campaign,
     freeze_campaign,
@@ -19,10 +21,19 @@ from agents.services.campaigns import (
     stop_campaign,
     thaw_campaign,
 )
+from agents.views.answers import Said, tell
+from experiments.archives.importing import imported_campaign
 from experiments.charts import prepare
 from experiments.errors import Forbidden, LabError, NotFound
-from experiments.selectors.activity import last_event_number
-from experiments.views.access import action, form_page, page, person, show
+from experiments.permissions import can_see_holdout
+from experiments.selectors.activity import last_event_number, latest_events
+from experiments.views.access import action, form_page, is_fragment, page, person, show
+
+_PARTS = {
+    "live": "agents/_glance.html",
+    "events": "agents/_campaign_events.html",
+    "controls": "agents/_campaign_controls.html",
+}
 
 
 @page
@@ -35,17 +46,19 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 @page
 def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """One campaign; htmx asks for its agents alone, or for its events."""
-    try:
-        shown = campaign_page_of(request.user, campaign_id)
-    except NotFound as error:
-        raise Http404(str(error)) from error
-    context: dict[str, object] = {"shown": shown, "campaign": shown.campaign}
+    campaign = _campaign_or_404(request, campaign_id)
+    part = request.GET.get("part", "live") if is_fragment(request) else ""
+    context = controls(request.user, campaign) | {"live_url": request.path}
     context |= {"live_campaign": campaign_id, "live_after": last_event_number(campaign_id)}
-    if not request.htmx:  # type: ignore[attr-defined]
-        benchmark = shown.campaign.benchmark_slugs[0]
+    if part in ("", "live"):
+        context["shown"] = glance(request.user, campaign)
+    if part in ("", "events"):
+        context |= {"events": latest_events(campaign=campaign_id), "events_url": f"{request.path}?part=events"}
+    if not part:
+        benchmark = campaign.benchmark_slugs[0]
+        context |= {"can_see_holdout": can_see_holdout(request.user), "imported": imported_campaign(campaign_id)}
         context["chart"] = prepare("pgr-over-time", request.user, {"benchmark": benchmark, "campaign": campaign_id})
-    part = "_campaign_events.html" if request.GET.get("part") == "events" else "_campaign_live.html"
-    return show(request, "agents/campaign_detail.html", context, fragment=f"agents/{part}")
+    return show(request, "agents/campaign_detail.html", context, fragment=_PARTS.get(part, _PARTS["live"]))
 
 
 @require_http_methods(["GET", "POST"])
@@ -113,11 +126,22 @@ def _with_reason(request: HttpRequest, campaign_id: int, verb: Callable[..., Cam
 
 def _control(request: HttpRequest, campaign_id: int, verb: Callable[[], Campaign]) -> HttpResponse:
     try:
-        messages.success(request, f"The campaign is {verb().get_state_display().lower()}.")
+        said = Said(f"The campaign is {verb().get_state_display().lower()}.", "good")
     except Forbidden as error:
         raise PermissionDenied(str(error)) from error
     except NotFound as error:
         raise Http404(str(error)) from error
     except LabError as error:
-        messages.error(request, str(error))
+        said = Said(str(error), "bad")
+    if is_fragment(request):
+        context = controls(request.user, _campaign_or_404(request, campaign_id)) | {"said": said}
+        return show(request, "", context, fragment=_PARTS["controls"])
+    tell(request, said)
     return redirect("campaign", campaign_id)
+
+
+def _campaign_or_404(request: HttpRequest, campaign_id: int) -> Campaign:
+    try:
+        return campaign_of(request.user, campaign_id)
+    except NotFound as error:
+        raise Http404(str(error)) from error

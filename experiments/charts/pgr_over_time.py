@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from experiments.charts import CHARTS
 from experiments.charts._chart import Chart, Figure
 from experiments.charts._paint import HUMAN_BASELINE, Level, interval_text, levels, style
-from experiments.selectors.figures import StepRow, best_steps
+from experiments.selectors.progress import StepRow, best_steps
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor

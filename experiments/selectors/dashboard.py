@@ -37,12 +37,13 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class AtWork:
-    """What is going on now, and how much more waits."""
+    """What is going on now, and how much more waits; ready: benchmarks that can be run on."""
 
     jobs: list[Job]
     preparations: list[Preparation]
     running: int
     queued: int
+    ready: int
 
 
 def state_counts(user: "Actor") -> dict[str, int]:
@@ -66,12 +67,15 @@ def at_work(user: "Actor", counts: dict[str, int]) -> AtWork:
     by_experiment: dict[int, list[Mapping[str, object]]] = {each.pk: [] for each in running}
     for run in runs if running else ():
         by_experiment[run["experiment_id"]].append(run)
-    preparing = Benchmark.objects.visible_to(user).filter(state=BenchmarkState.PREPARING)
+    shown = [BenchmarkState.PREPARING, BenchmarkState.READY]
+    benchmarks = list(Benchmark.objects.visible_to(user).filter(state__in=shown).defer("provenance", "description"))
+    preparing = [each for each in benchmarks if each.state == BenchmarkState.PREPARING]
     return AtWork(
         jobs=[_job(each, by_experiment[each.pk]) for each in running],
         preparations=[Preparation(each, seconds_left(each)) for each in preparing],
         running=counts[ExperimentState.RUNNING],
         queued=counts[ExperimentState.QUEUED],
+        ready=len(benchmarks) - len(preparing),
     )
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, Max, Q, QuerySet, Window
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
 from django.http import Http404
 from django.utils import timezone
 
-from experiments.lifecycle import ExperimentState, MethodClass, RunState, Standing
-from experiments.models import Baseline, Benchmark, Experiment, Run
+from experiments.lifecycle import ExperimentState, RunState, Standing
+from experiments.models import Benchmark, Experiment, Run
 from experiments.permissions import can_see_holdout
 from experiments.selectors.experiment_page import experiment_or_404
 from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
@@ -19,27 +19,11 @@ from experiments.selectors.scores import Score, dev_score, holdout_score, vanill
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
-MOST_SUBMITTERS = 9  # a campaign's usual size; more lines no reader tells apart
 THROUGHPUT_HOURS = 24
 _SCORE_COLUMNS = (
     "id", "title", "state", "seeds", "dev_pgr", "dev_score", "holdout_pgr", "holdout_score", "standing", "method_class",
     "method__title", "method__name", "benchmark__slug", "submitter__username", "options", "replicate",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """A submitter's best dev PGR rose, or a line to compare with (`submitter` then names it, `finished_at` is None)."""
-
-    submitter: str
-    finished_at: datetime | None
-    pgr: float = field(metadata={"heading": "Best dev PGR"})
-    low: float | None
-    high: float | None
-    seeds: int | None
-    items: int | None
-    experiment: int | None
-    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,43 +79,6 @@ class HourRow:
     scored: int
     failed: int
     cancelled: int
-
-
-def best_steps(user: "Actor", benchmark_slug: str, *, campaign: int = 0) -> list[StepRow]:
-    """Each rise of each submitter's best counted dev PGR, for the best submitters, after the baselines.
-
-    campaign: only what was submitted in it; 0 for everybody's.
-    """
-    benchmark = benchmark_or_404(user, benchmark_slug)
-    counted = Experiment.objects.visible_to(user).filter(
-        benchmark=benchmark,
-        standing=Standing.COUNTED,
-        state=ExperimentState.SCORED,
-        method_class=MethodClass.WEAK_TO_STRONG,
-        dev_pgr__isnull=False,
-        **({"campaign": campaign} if campaign else {}),
-    )
-    best = counted.values("submitter").annotate(best=Max("dev_pgr")).order_by("-best")[:MOST_SUBMITTERS]
-    leaders = [row["submitter"] for row in best]
-    before = Window(Max("dev_pgr"), partition_by=[F("submitter_id")], order_by=[F("finished_at").asc(), F("id").asc()])
-    # two steps, because the window has to be sorted: its rows are kept small
-    rising = counted.filter(submitter__in=leaders).annotate(best_so_far=before).filter(dev_pgr=F("best_so_far"))
-    rises = (
-        Experiment.objects.filter(pk__in=list(rising.order_by().values_list("pk", flat=True)))
-        .select_related("submitter")
-        .only("id", "title", "state", "seeds", "dev_pgr", "dev_score", "finished_at", "submitter__username")
-        .order_by("finished_at", "id")
-    )
-    return [*_reference_steps(benchmark), *_without_repeats(rises)]
-
-
-def vanilla_pgr(lines: Iterable[Baseline], split: str = "dev") -> float | None:
-    """PGR of the frozen vanilla arm on a split, if all three arms were measured and there is a gap."""
-    means = {line.arm: line.mean for line in lines if line.split == split}
-    weak, ceiling, vanilla = (means.get(arm) for arm in (Baseline.Arm.WEAK, Baseline.Arm.CEILING, Baseline.Arm.VANILLA))
-    if weak is None or ceiling is None or vanilla is None or ceiling <= weak:
-        return None
-    return (vanilla - weak) / (ceiling - weak)
 
 
 def benchmark_or_404(user: "Actor", slug: str) -> Benchmark:
@@ -233,39 +180,6 @@ def hour_rows(hours: int = THROUGHPUT_HOURS) -> list[HourRow]:
     empty = {"scored": 0, "failed": 0, "cancelled": 0}
     every = [since + timedelta(hours=index) for index in range(hours)]
     return [HourRow(hour, **{key: counts.get(hour, empty)[key] for key in empty}) for hour in every]
-
-
-def _reference_steps(benchmark: Benchmark) -> list[StepRow]:
-    vanilla = vanilla_pgr(benchmark.baselines.all())
-    if vanilla is None:
-        return []
-    arm = benchmark.baselines.get(arm=Baseline.Arm.VANILLA, split="dev")
-    return [StepRow("vanilla baseline", None, vanilla, None, None, len(arm.accuracies), arm.n_items, None, "")]
-
-
-def _without_repeats(rises: Iterable[Experiment]) -> list[StepRow]:
-    """Equal scores do not rise: only the first of each submitter's equal ones stays."""
-    best: dict[str, float] = {}
-    rows = []
-    for each in rises:
-        name, score = each.submitter.get_username(), dev_score(each)
-        if score is None or score.value is None or score.value <= best.get(name, float("-inf")):
-            continue
-        best[name] = score.value
-        rows.append(
-            StepRow(
-                name,
-                each.finished_at,
-                score.value,
-                score.low,
-                score.high,
-                score.n_seeds or each.seeds,
-                score.n_items,
-                each.pk,
-                each.title,
-            )
-        )
-    return rows
 
 
 def _score_row(experiment: Experiment, label: str, split: str, score: Score | None) -> list[ScoreRow]:

@@ -50,6 +50,32 @@ def when(moment: datetime | None) -> SafeString:
     )
 
 
+@register.simple_tag
+def clock(moment: datetime | None, *, down: bool = False) -> SafeString:
+    """How long something has gone on, or with `down` how long until it happens; live.js keeps it true."""
+    if moment is None:
+        return format_html("{}", "")
+    seconds = (timezone.now() - moment).total_seconds() * (-1 if down else 1)
+    return format_html(
+        '<time class="num" datetime="{}" title="{} {} UTC" data-clock="{}">{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        "at" if down else "since",
+        moment.strftime("%Y-%m-%d %H:%M:%S"),
+        "down" if down else "up",
+        clock_text(seconds),
+    )
+
+
+def clock_text(seconds: float) -> str:
+    """Seconds as a clock shows them: 0:07, 12:30, 3:05:00; from two days on in days."""
+    whole = max(int(seconds), 0)
+    if whole >= 2 * 86_400:
+        return f"{whole // 86_400} d"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def _relative(moment: datetime) -> str:
     seconds = (timezone.now() - moment).total_seconds()
     if abs(seconds) < 5:

@@ -142,7 +142,12 @@ def addresses(lab) -> list[str]:
     ]
 
 
-FRAGMENTS = ["/?part=now", "/?part=events", "/?part=benchmarks", "/experiments/", "/benchmarks/", "/workers/"]
+FRAGMENTS = [
+    *(f"/?part={part}" for part in ("now", "events", "benchmarks", "findings", "begin")),
+    "/experiments/",
+    "/benchmarks/",
+    "/workers/",
+]
 
 
 @pytest.fixture(scope="session")

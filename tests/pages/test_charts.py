@@ -15,7 +15,8 @@ from experiments.charts.pgr_over_time import PgrOverTime
 from experiments.charts.seed_spread import SeedSpread
 from experiments.charts.training_curves import TrainingCurves
 from experiments.models import Evaluation
-from experiments.selectors.figures import CurveRow, SeedRow, StepRow, best_steps, hour_rows
+from experiments.selectors.figures import CurveRow, SeedRow, hour_rows
+from experiments.selectors.progress import StepRow, best_steps
 from tests.factories import make_benchmark, make_experiment, make_method, make_user
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
