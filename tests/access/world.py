@@ -9,6 +9,7 @@ from django.test import Client
 from agents.services.campaigns import AgentPlan, create_campaign, start_campaign
 from agents.services.control import pause_agent
 from agents.services.tokens import token_for
+from agents.services.transcript import save_notebook
 from experiments.services.code import CODE
 from experiments.snapshots.services import create_snapshot
 from forum.services.posting import comment, post_finding
@@ -126,11 +127,13 @@ def make_world() -> World:
     evaluation = make_upload_evaluation(benchmark=benchmark, user=own)
     flag = flag_by_hand(user=people["admin"], subject=f"experiment:{scored.pk}", note="Look at this.")
     BODIES["api_flags"]["subject"] = f"experiment:{scored.pk}"
+    book = save_notebook(agent_id=agents["agent"].pk, body="Notes.")
     pause_agent(user=people["reviewer"], agent_id=agents["paused"].pk, reason="A test.")
     samples = {
         "experiment_id": scored.pk, "agent_id": agents["agent"].pk, "campaign_id": campaign.pk,
         "finding_id": finding.pk, "comment_id": remark.pk, "flag_id": flag.pk, "snapshot_id": snapshot.pk,
         "other": other.pk, "evaluation_id": evaluation.pk, "upload_id": evaluation.upload.pk, "slug": benchmark.slug,
+        "version": book.version,
     }  # fmt: skip
     at_work = {"experiment_id": queued.pk}
     special = {"api_experiment_cancel": at_work, "experiment_cancel": at_work}
