@@ -50,7 +50,7 @@ class AgentSpend(Chart[SpendRow]):
         booked = Step.objects.filter(agent=agent, finished_at__isnull=False).order_by("number")
         for number, at, cost, usage in booked.values_list("number", "finished_at", "cost", "usage"):
             money, tokens = money + cost, tokens + sum(usage.values())
-            if cost or usage:
+            if at is not None and (cost or usage):
                 rows.append(SpendRow(number, at, money / MICRO, tokens))
         every = -(-len(rows) // POINTS) or 1
         return [row for index, row in enumerate(rows) if index % every == 0 or index == len(rows) - 1]

@@ -43,7 +43,7 @@ class PgrOverTime(Chart[StepRow]):
             Level(HUMAN_BASELINE, f"human {HUMAN_BASELINE:.2f} (external)", "dash"),
         ]
         lines += [
-            Level(row.pgr, f"{row.submitter.removesuffix(' baseline')} {row.pgr:.2f}", "dashdot")
+            Level(row.pgr, f"{row.submitter.removesuffix(' baseline')} " + f"{row.pgr:.2f}".replace("-", "−"), "dashdot")
             for row in rows
             if row.finished_at is None
         ]
