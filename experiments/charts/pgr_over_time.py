@@ -43,7 +43,7 @@ class PgrOverTime(Chart[StepRow]):
             Level(HUMAN_BASELINE, f"human {HUMAN_BASELINE:.2f} (external)", "dash"),
         ]
         lines += [
-            Level(row.pgr, f"{row.submitter.removesuffix(' baseline')} " + f"{row.pgr:.2f}".replace("-", "−"), "dashdot")
+            Level(row.pgr, f"{row.submitter.removesuffix(' baseline')} {fixed(row.pgr)}", "dashdot")
             for row in rows
             if row.finished_at is None
         ]
@@ -73,6 +73,11 @@ class PgrOverTime(Chart[StepRow]):
                 "showlegend": True,
             },
         }
+
+
+def fixed(value: float) -> str:
+    """Two decimals, with a true minus sign."""
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _note(row: StepRow) -> str:
