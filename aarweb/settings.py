@@ -131,6 +131,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
         "options": {"queue": "default", "expires": REAPER_SECONDS * 4},
     },
+    "forget": {
+        "task": "workers.forget",
+        "schedule": schedule(datetime.timedelta(hours=1)),
+        "options": {"queue": "default"},
+    },
     "reap-agents": {
         "task": "agents.reap",
         "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
@@ -142,6 +147,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "evaluation", "expires": REAPER_SECONDS * 4},
     },
 }
+# How long the answer to a creating call with an Idempotency-Key is kept to be repeated
+IDEMPOTENCY_DAYS = env.integer("IDEMPOTENCY_DAYS", 7, least=1, most=3650)
 # A worker renews its lease every third of this; the reaper puts back what nobody renewed.
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, least=3, most=3600)
 RUN_ATTEMPTS = env.integer("RUN_ATTEMPTS", 3, least=1, most=20)

@@ -6,8 +6,14 @@ and a gpu worker never loads the code that opens labels.
 
 # ruff: noqa: PLC0415
 
-from celery import shared_task
+from datetime import timedelta
 
+from celery import shared_task
+from django.conf import settings
+from django.core.management import call_command
+from django.utils import timezone
+
+from experiments.services.idempotency import forget_answers
 from experiments.services.reaper import reap as visit
 from workers import start  # noqa: F401 - its signal handlers run at a worker's start and end
 from workers.identity import worker_name
@@ -51,6 +57,13 @@ def score_upload(upload_id: int) -> None:
     from experiments.services.scored_uploads import score_upload as score
 
     score(upload_id)
+
+
+@shared_task(name="workers.forget")
+def forget() -> None:
+    """Beat: drop what nobody will ask for again."""
+    forget_answers(before=timezone.now() - timedelta(days=settings.IDEMPOTENCY_DAYS))
+    call_command("clearsessions")
 
 
 @shared_task(name="workers.reap")
