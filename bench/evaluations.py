@@ -12,23 +12,20 @@ import json
 import multiprocessing
 import os
 import random
-import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 from bench.scratch import scratch_lab
+from bench.servers import HOST, quantile, running, wait_for
 
 PUBLISHED_PER_SECOND = 8.7
 RATIO = 20
 P99_MS = 25.0
 WARM_UP = 30
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,7 @@ class Timing:
         return len(self.milliseconds) / self.seconds
 
     def quantile(self, share: float) -> float:
-        ordered = sorted(self.milliseconds)
-        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+        return quantile(self.milliseconds, share)
 
 
 def make_benchmark(items: int) -> str:
@@ -70,31 +66,6 @@ def make_benchmark(items: int) -> str:
             benchmark=benchmark, arm=arm, split="dev", accuracies=[mean], mean=mean, se=0.01, se_seeds=0, n_items=items
         )
     return create_token(name="bench", role="agent")[1]
-
-
-@contextmanager
-def processes() -> Iterator[tuple[int, dict[str, psutil.Process]]]:
-    """The web server and the evaluation worker, as a lab starts them. Yields: the port, and the processes by name."""
-    from aarweb.lab import programs
-    from aarweb.lab.paths import Paths
-    from aarweb.lab.processes import Group
-
-    paths = Paths(Path(os.environ["DATA_DIR"]))
-    services = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
-    variables = {**programs.environment(paths, services), "LOG_LEVEL": "WARNING"}
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    group = Group()
-    try:
-        group.start(programs.web(variables, HOST, port), _show)
-        worker = next(each for each in programs.background(variables) if each.name == "worker-evaluation")
-        group.start(worker, _show)
-        _wait_for(port)
-        yield port, {name: psutil.Process(running.process.pid) for name, running in group.running.items()}
-    finally:
-        group.stop(list(group.running), seconds=10.0)
-        group.close()
 
 
 def client(port: int, token: str, bodies: Sequence[bytes]) -> list[float]:
@@ -138,8 +109,11 @@ def vectors(number: int, items: int) -> list[bytes]:
 
 def run(items: int, requests: int, clients: int) -> bool:
     """Sets up, measures, prints. Returns: whether both limits hold."""
+    from experiments.models import WorkerSeen
+
     token, bodies = make_benchmark(items), vectors(requests, items)
-    with processes() as (port, servers):
+    with running("worker-evaluation", web=True) as (port, servers):
+        wait_for(WorkerSeen.objects.exists, "the worker announces itself")
         client(port, token, bodies[:WARM_UP])
         alone = measure(port, token, bodies, 1, servers)
         together = measure(port, token, bodies, clients, servers)
@@ -163,27 +137,6 @@ def _cpu(process: psutil.Process) -> float:
     """CPU seconds of a process so far: unlike latency, others on the machine hardly change it."""
     used = process.cpu_times()
     return used.user + used.system
-
-
-def _show(line: str) -> None:
-    print(f"  | {line}", file=sys.stderr)
-
-
-def _wait_for(port: int, seconds: float = 60.0) -> None:
-    """Until the web answers and the worker has announced itself."""
-    from experiments.models import WorkerSeen
-
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            connection = http.client.HTTPConnection(HOST, port, timeout=5)
-            connection.request("GET", "/healthz")
-            if connection.getresponse().status == 200 and WorkerSeen.objects.exists():
-                return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise SystemExit("the lab did not start")
 
 
 def main() -> None:
