@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from agents import gate
+from agents.admitted import is_admitted
 from agents.lifecycle import BudgetKind
 from agents.models import Agent
 from agents.services import budgets, gpu_time
+from agents.services.admission import check_by_policy
 from experiments.events import LAB
 
 if TYPE_CHECKING:
@@ -26,9 +28,11 @@ class AgentGuard:
         return agent.campaign_id
 
     def book(self, experiment: "Experiment") -> None:
-        """Raises: OverBudget."""
+        """Raises: OverBudget; Refused by the campaign's policy, which asks about calls and not about REST."""
         agent = Agent.objects.filter(user=experiment.submitter_id).first()
         if agent is not None:
+            if agent.researcher == "outside" and not is_admitted():
+                check_by_policy(agent, experiment)
             gpu_time.reserve(
                 agent=agent,
                 key=gpu_time.key_of(experiment.pk),

@@ -46,6 +46,26 @@ class ActionState(models.TextChoices):
     FAILED = "failed", "Failed"
     INTERRUPTED = "interrupted", "Interrupted"
     CANCELLED = "cancelled", "Cancelled"
+    PARKED = "parked", "Waits for approval"
+
+
+class Effect(models.TextChoices):
+    """What a rule of a policy says of a call."""
+
+    ALLOW = "allow", "Allow"
+    ASK = "ask", "Ask"
+    DENY = "deny", "Deny"
+
+
+class ApprovalState(models.TextChoices):
+    """EXPIRED: nobody answered, or the policy changed; never a refusal. USED: the approved call was begun."""
+
+    PENDING = "pending", "Pending"
+    APPROVED = "approved", "Approved"
+    REFUSED = "refused", "Refused"
+    EXPIRED = "expired", "Expired"
+    USED = "used", "Used"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 class LatchKind(models.TextChoices):
@@ -105,12 +125,28 @@ STEP_TRANSITIONS: dict[str, set[str]] = {
 }
 
 ACTION_TRANSITIONS: dict[str, set[str]] = {
-    ActionState.PROPOSED: {ActionState.RUNNING, ActionState.CANCELLED, ActionState.FAILED},
+    ActionState.PROPOSED: {ActionState.RUNNING, ActionState.CANCELLED, ActionState.FAILED, ActionState.PARKED},
+    ActionState.PARKED: {ActionState.RUNNING, ActionState.CANCELLED, ActionState.FAILED},
     ActionState.RUNNING: {ActionState.DONE, ActionState.FAILED, ActionState.INTERRUPTED, ActionState.CANCELLED},
     ActionState.DONE: set(),
     ActionState.FAILED: set(),
     ActionState.INTERRUPTED: set(),
     ActionState.CANCELLED: set(),
+}
+
+APPROVAL_TRANSITIONS: dict[str, set[str]] = {
+    ApprovalState.PENDING: {
+        ApprovalState.APPROVED,
+        ApprovalState.REFUSED,
+        ApprovalState.EXPIRED,
+        ApprovalState.CANCELLED,
+    },
+    # to EXPIRED: the policy changed before the call was run; to CANCELLED: the agent has ended
+    ApprovalState.APPROVED: {ApprovalState.USED, ApprovalState.EXPIRED, ApprovalState.CANCELLED},
+    ApprovalState.REFUSED: set(),
+    ApprovalState.EXPIRED: set(),
+    ApprovalState.USED: set(),
+    ApprovalState.CANCELLED: set(),
 }
 
 AT_WORK = [AgentState.THINKING, AgentState.ACTING, AgentState.PAUSING]

@@ -1,6 +1,6 @@
 """How the states of campaigns, agents, steps and actions look: one glyph and one tone each, derived from lifecycle."""
 
-from agents.lifecycle import ActionState, AgentState, CampaignState, LatchKind
+from agents.lifecycle import ActionState, AgentState, ApprovalState, CampaignState, LatchKind
 from experiments.looks import Look
 
 _TONES = {
@@ -20,6 +20,12 @@ _TONES = {
     "done": ("✓", "good"),
     "interrupted": ("!", "warn"),
     "cancelled": ("–", ""),
+    "parked": ("?", "warn"),
+    "pending": ("?", "warn"),
+    "approved": ("✓", "good"),
+    "refused": ("✕", "bad"),
+    "expired": ("–", "warn"),
+    "used": ("✓", "good"),
     "reviewer": ("‖", "warn"),
     "budget": ("$", "warn"),
     "flag": ("⚑", "bad"),
@@ -28,6 +34,6 @@ _TONES = {
 
 LOOKS: dict[str, Look] = {
     str(value): Look(str(label), *_TONES[str(value)])
-    for choices in (CampaignState, AgentState, ActionState, LatchKind)
+    for choices in (CampaignState, AgentState, ActionState, ApprovalState, LatchKind)
     for value, label in choices.choices
 }

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from agents import gate, live
 from agents.errors import Held, LeaseLost, NoPrice
-from agents.lifecycle import ActionState
-from agents.models import Action, Agent, Step
+from agents.lifecycle import ActionState, ApprovalState, Effect
+from agents.models import Action, Agent, Approval, Step
 from agents.observation import nothing_new, observe
 from agents.researchers import RESEARCHERS, Cancelled, ModelUnavailable, Researcher, View
-from agents.services import actions, claims, steps
-from agents.services.actions import Outcome
+from agents.services import actions, approvals, claims, steps
+from agents.services.actions import Outcome, start_action
+from agents.services.admission import admit
 from agents.services.budgets import left_in_words
 from agents.services.claims import Claim
 from agents.services.transcript import read_notebook, since_compaction
@@ -37,7 +38,7 @@ def run_step(*, agent_id: int, worker: str) -> None:
         return
     with Heartbeat(renew=lambda: claims.renew(claim), worker=worker):
         try:
-            step = claim.step or _think(claim)
+            step = claim.step or (_think(claim) if _settle_approvals(claim) else None)
             if step is not None:
                 _act(claim, step)
         except LeaseLost as error:
@@ -99,11 +100,17 @@ def _act(claim: Claim, step: Step) -> None:
     """Run what was asked for, one call after the other; results of calls that have ended already are kept."""
     waits_for: list[int] = []
     wait_seconds, finished = 0, False
+    parked, other = list[Approval](), False
     for action in step.actions.order_by("index"):
         if action.state == ActionState.PROPOSED:
-            if not actions.start_action(claim, action):
+            admission = admit(claim, action)
+            if admission.effect is None or (admission.effect == Effect.ALLOW and not start_action(claim, action)):
                 claims.put_down(claim)
                 return
+            if admission.effect != Effect.ALLOW:
+                parked += [admission.approval] if admission.approval else []
+                continue
+            other = True
             outcome, result = _run(claim, action)
             actions.finish_action(claim, action, outcome)
         else:
@@ -112,11 +119,33 @@ def _act(claim: Claim, step: Step) -> None:
             waits_for += result.wait_for
             wait_seconds = max(wait_seconds, result.wait_seconds)
             finished = finished or result.finished
-    wake_at = None
+    wake_at, doing = None, "waiting"
+    if parked and not other:  # nothing else to go on with
+        wake_at = min(each.expires_at for each in parked)
+        doing = f"waiting for approval {', '.join(f'#{each.pk}' for each in parked)}"
     if waits_for or wait_seconds:
         wait = timedelta(seconds=wait_seconds) if wait_seconds else LONGEST_WAIT
         wake_at = timezone.now() + min(wait, LONGEST_WAIT)
-    steps.finish_step(claim, step, waits_for=waits_for, wake_at=wake_at, finished=finished)
+    steps.finish_step(claim, step, waits_for=waits_for, wake_at=wake_at, finished=finished, doing=doing)
+
+
+def _settle_approvals(claim: Claim) -> bool:
+    """Run what people have approved and tell the agent what became of its calls. Returns: False if it is held now."""
+    for approval in approvals.untold(claim.agent):
+        if approval.state == ApprovalState.APPROVED:
+            action = approvals.use(claim, approval)
+            if action is None and gate.what_holds(claim.agent.pk) is not None:
+                claims.put_down(claim)
+                return False
+            if action is not None:
+                outcome, result = _run(claim, action)
+                actions.finish_action(claim, action, outcome)
+                if result is not None and result.finished:
+                    approvals.tell(claim, approval)
+                    claims.end(claim)
+                    return False
+        approvals.tell(claim, approval)
+    return True
 
 
 def _run(claim: Claim, action: Action) -> tuple[Outcome, ToolResult | None]:

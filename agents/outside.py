@@ -11,10 +11,12 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, connection, transaction
 
 from agents import gate
+from agents.admitted import admitted
 from agents.authentication import WRITE
 from agents.errors import Held
 from agents.models import Agent
 from agents.observation import experiment_line
+from agents.services.admission import admit_outside
 from agents.services.outside import check_outside, finish_outside, lock_outside, record_call, state_of
 from agents.tools import TOOLS, Arguments, BadArguments, Tool, ToolActor, ToolResult, parse
 from experiments.errors import LabError, Refused
@@ -78,7 +80,7 @@ def _write(agent_id: int, tool: type[Tool], arguments: Arguments, given: Mapping
     with transaction.atomic():
         agent = lock_outside(agent_id)
         gate.check(agent.pk)
-        result = _run(agent, tool, arguments)
+        result = _admitted(agent, tool, arguments, given)
         _record(agent, tool, given, result)
         if result.finished:
             finish_outside(agent, summary=str(getattr(arguments, "summary", "")))
@@ -88,10 +90,20 @@ def _write(agent_id: int, tool: type[Tool], arguments: Arguments, given: Mapping
 def _read(agent_id: int, tool: type[Tool], arguments: Arguments, given: Mapping[str, Any]) -> ToolResult:
     agent = Agent.objects.select_related("campaign", "user").get(pk=agent_id)
     check_outside(agent)
-    result = _slept(_run(agent, tool, arguments))
+    result = _slept(_admitted(agent, tool, arguments, given))
     with transaction.atomic():
         _record(lock_outside(agent_id), tool, given, result)
     return result
+
+
+def _admitted(agent: Agent, tool: type[Tool], arguments: Arguments, given: Mapping[str, Any]) -> ToolResult:
+    """Run it if the campaign's policy lets it; else what the policy or a person said of it."""
+    with transaction.atomic():
+        to_run, answer = admit_outside(lock_outside(agent.pk), tool.name, given)
+    if answer:
+        return ToolResult(answer, is_error=True)
+    with admitted():
+        return _run(agent, tool, arguments if to_run is given else parse(tool, to_run))
 
 
 def _run(agent: Agent, tool: type[Tool], arguments: Arguments) -> ToolResult:

@@ -7,7 +7,7 @@ from experiments.permissions import can_view_lab
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
-__all__ = ["can_message", "can_review", "can_run_campaigns", "can_view_lab"]
+__all__ = ["can_message", "can_review", "can_run_campaigns", "can_set_lab_policy", "can_view_lab"]
 
 
 def can_run_campaigns(user: "Actor") -> bool:
@@ -18,6 +18,11 @@ def can_run_campaigns(user: "Actor") -> bool:
 def can_review(user: "Actor") -> bool:
     """Pause, resume and stop any agent, freeze any campaign."""
     return user.has_perm("experiments.review")
+
+
+def can_set_lab_policy(user: "Actor") -> bool:
+    """Say what agents may do by themselves where a campaign has no rules of its own."""
+    return user.has_perm("experiments.administer")
 
 
 def can_message(user: "Actor") -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.api import agents, campaigns, exports, me, own
+from agents.api import agents, approvals, campaigns, exports, me, own
 
 urlpatterns = [
     path("me/", me.MeView.as_view(), name="api_me"),
@@ -17,6 +17,11 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/thaw/", campaigns.Thaw.as_view(), name="api_campaign_thaw"),
     path("campaigns/<int:campaign_id>/stop/", campaigns.Stop.as_view(), name="api_campaign_stop"),
     path("campaigns/<int:campaign_id>/export/", exports.Export.as_view(), name="api_campaign_export"),
+    path("campaigns/<int:campaign_id>/policy/", approvals.CampaignPolicy.as_view(), name="api_campaign_policy"),
+    path("approvals/", approvals.Approvals.as_view(), name="api_approvals"),
+    path("approvals/<int:approval_id>/", approvals.ApprovalView.as_view(), name="api_approval"),
+    path("approvals/<int:approval_id>/approve/", approvals.Approve.as_view(), name="api_approval_approve"),
+    path("approvals/<int:approval_id>/refuse/", approvals.Refuse.as_view(), name="api_approval_refuse"),
     path("agents/", agents.Agents.as_view(), name="api_agents"),
     path("agents/<int:agent_id>/", agents.AgentView.as_view(), name="api_agent"),
     path("agents/<int:agent_id>/transcript/", agents.Transcript.as_view(), name="api_transcript"),

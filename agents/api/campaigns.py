@@ -60,6 +60,7 @@ class Campaigns(APIView):
                 agents=[_plan(each) for each in given["agents"]],
                 budgets=shapes.amounts(given["budget"]),
                 deadline=given["deadline"],
+                policy=given["policy"],
             )
             return 201, _shown(request, made)
 

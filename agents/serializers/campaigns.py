@@ -38,6 +38,37 @@ class AgentInput(Input):
     budget = BudgetInput(required=False, default=dict)
 
 
+class PolicyInput(Input):
+    """Rules of what agents may do by themselves; the first that fits decides."""
+
+    rules = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="{effect: allow|ask|deny, tool, arguments: {path: pattern}, cost_above: {kind: amount}, first_code}",
+    )
+    hold_flags = serializers.BooleanField(required=False, default=False, help_text="A detector's flag holds")
+    approval_seconds = serializers.IntegerField(required=False, default=86_400, min_value=60, max_value=2_592_000)
+
+
+class PolicyChange(PolicyInput):
+    """A new version."""
+
+    reason = serializers.CharField(max_length=2_000)
+
+
+class PolicyFacts(serializers.Serializer[Any]):
+    """The rules in force."""
+
+    id = serializers.IntegerField()
+    campaign = serializers.IntegerField(source="campaign_id", allow_null=True, help_text="Null: the lab's default")
+    version = serializers.IntegerField()
+    rules = serializers.ListField(child=serializers.DictField())
+    hold_flags = serializers.BooleanField()
+    approval_seconds = serializers.IntegerField()
+    reason = serializers.CharField()
+    made_by = serializers.CharField(source="made_by.username", default=None, allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
 class CampaignInput(Input):
     """A new campaign; nothing runs before it is started."""
 
@@ -47,6 +78,7 @@ class CampaignInput(Input):
     agents = serializers.ListField(child=AgentInput(), min_length=1, max_length=1000)
     budget = BudgetInput(required=False, default=dict)
     deadline = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    policy = PolicyInput(required=False, allow_null=True, default=None)
 
 
 class BudgetFacts(serializers.Serializer[Any]):

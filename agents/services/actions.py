@@ -16,7 +16,7 @@ from agents.services.claims import Claim, held_by
 from agents.services.states import record_agent
 
 LONGEST_RESULT = 30_000  # characters of one tool result that the model and the page are given
-_DONE = [ActionState.DONE, ActionState.FAILED, ActionState.INTERRUPTED, ActionState.CANCELLED]
+_DONE = [ActionState.DONE, ActionState.FAILED, ActionState.INTERRUPTED, ActionState.CANCELLED, ActionState.PARKED]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -18,6 +18,7 @@ from agents.models import Agent, Budget, Campaign, Latch
 from agents.models.agents import RESEARCHERS
 from agents.permissions import can_review, can_run_campaigns
 from agents.services.control import end_agent
+from agents.services.policies import ensure_default, write_policy
 from agents.services.states import AGENT_IDLE, move_agent, move_campaign
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
 from experiments.lifecycle import BenchmarkState
@@ -58,10 +59,12 @@ def create_campaign(
     budgets: Mapping[str, int],
     deadline: datetime | None = None,
     brief: str = "",
+    policy: Mapping[str, Any] | None = None,
 ) -> Campaign:
     """A draft: nothing runs and nothing is spent before `start_campaign`.
 
-    benchmarks: slugs. budgets: limits of the whole campaign by kind.
+    benchmarks: slugs. budgets: limits of the whole campaign by kind. policy: {"rules", "hold_flags",
+    "approval_seconds"}; None for the lab's default.
     Raises: Forbidden; InvalidInput with a pointer; NoPrice for a model that a money budget cannot bound.
     """
     if not can_run_campaigns(user):
@@ -76,6 +79,10 @@ def create_campaign(
     campaign = Campaign.objects.create(name=name.strip(), brief=brief, created_by=user, deadline=deadline)
     campaign.benchmarks.set(_benchmarks(benchmarks))
     Budget.objects.bulk_create(Budget(campaign=campaign, kind=kind, limit=limit) for kind, limit in budgets.items())
+    ensure_default()
+    if policy is not None:
+        own = {"hold_flags": False, "approval_seconds": 86_400, **policy}
+        write_policy(user=user, campaign=campaign, reason="set when the campaign was made", **own)
     for index, plan in enumerate(agents):
         _create_agent(campaign, plan, index, bounded=BudgetKind.MONEY in {*budgets, *plan.budgets})
     return campaign

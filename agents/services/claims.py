@@ -91,6 +91,13 @@ def give_up(claim: Claim, error: str) -> None:
     move_agent(agent, AgentState.FAILED, error=error)
 
 
+@transaction.atomic
+def end(claim: Claim) -> None:
+    """The agent's research is done: an approved call of it said so."""
+    agent = held_by(claim)
+    move_agent(agent, AgentState.FINISHED)
+
+
 def rest(agent: Agent) -> None:
     """A held agent of which nothing runs: paused if a latch or its campaign holds it. Needs a transaction."""
     if agent.state in (*AT_WORK, AgentState.READY, AgentState.WAITING):

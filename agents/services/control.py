@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import dispatch
-from agents.lifecycle import AGENT_ENDED, AgentState, CampaignState, LatchKind
-from agents.models import Agent, Entry, Latch, Token
+from agents.lifecycle import AGENT_ENDED, ActionState, AgentState, ApprovalState, CampaignState, LatchKind
+from agents.models import Action, Agent, Approval, Entry, Latch, Token
 from agents.permissions import can_message, can_review
 from agents.services import budgets
 from agents.services.states import move_agent, record_agent
@@ -147,7 +147,17 @@ def end_agent(agent: Agent, *, actor: "User") -> None:
     unfinished = Experiment.objects.filter(submitter=agent.user_id).exclude(state__in=EXPERIMENT_TERMINAL)
     for experiment_id in unfinished.order_by("id").values_list("pk", flat=True):
         cancel_experiment(user=actor, experiment_id=experiment_id)
+    drop_approvals(agent)
     move_agent(agent, AgentState.STOPPED, actor=actor, error="")
+
+
+def drop_approvals(agent: Agent) -> None:
+    """Calls of an agent that has ended run no more: what waits for an answer, or to be run, is cancelled."""
+    open_ones = Approval.objects.filter(agent=agent, state__in=[ApprovalState.PENDING, ApprovalState.APPROVED])
+    Action.objects.filter(approval__in=open_ones, state=ActionState.PARKED).update(
+        state=ActionState.CANCELLED, finished_at=timezone.now()
+    )
+    open_ones.update(state=ApprovalState.CANCELLED)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from django.utils import timezone
 from agents import dispatch
 from agents.lifecycle import AgentState, CampaignState
 from agents.models import Agent, Campaign
+from agents.services.approvals import expire_due
 from agents.services.autostart import start_first_campaign
 from agents.services.campaigns import finish_if_done
 from agents.services.gpu_time import settle_ended
@@ -20,6 +21,7 @@ def reap() -> None:
     for experiment_id in _missed():
         wake_waiting(experiment_id=experiment_id)
     settle_ended()
+    expire_due()
     start_first_campaign()
     for campaign in Campaign.objects.filter(state=CampaignState.RUNNING):
         finish_if_done(campaign_id=campaign.pk)

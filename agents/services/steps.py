@@ -138,9 +138,18 @@ def fail_step(
 
 @transaction.atomic
 def finish_step(
-    claim: Claim, step: Step, *, waits_for: Sequence[int] = (), wake_at: datetime | None = None, finished: bool = False
+    claim: Claim,
+    step: Step,
+    *,
+    waits_for: Sequence[int] = (),
+    wake_at: datetime | None = None,
+    finished: bool = False,
+    doing: str = "waiting",
 ) -> None:
-    """Every action has ended: its results go into the transcript, and the agent rests, waits or goes on at once."""
+    """Every action has ended or is parked: the results go into the transcript, the agent rests, waits or goes on.
+
+    doing: what it waits for, if not for experiments.
+    """
     agent = held_by(claim)
     blocks = result_blocks(step)
     if blocks:
@@ -155,7 +164,7 @@ def finish_step(
         Agent.objects.filter(pk=agent.pk).update(waits_for=list(waits_for), **common)
         rest(agent)
     elif waits_for or wake_at:
-        doing = f"waiting for experiment {', '.join(f'#{each}' for each in waits_for)}" if waits_for else "waiting"
+        doing = f"waiting for experiment {', '.join(f'#{each}' for each in waits_for)}" if waits_for else doing
         move_agent(agent, AgentState.WAITING, waits_for=list(waits_for), wake_at=wake_at, doing=doing, **common)
     else:
         move_agent(agent, AgentState.READY, waits_for=[], **common)

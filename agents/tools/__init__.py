@@ -70,6 +70,16 @@ class Tool(ABC):
     outside: ClassVar[bool] = False
     writes: ClassVar[bool] = True
 
+    @classmethod
+    def cost(cls, agent: "Agent", arguments: Any) -> Mapping[str, int]:
+        """An upper estimate of what a call costs, by kind of budget; nothing for most."""
+        return {}
+
+    @classmethod
+    def runs_code(cls, arguments: Any) -> bool:
+        """Whether a call runs an experiment with code that an agent wrote."""
+        return False
+
     @abstractmethod
     def run(self, actor: ToolActor, arguments: Any) -> ToolResult:
         """Do it as the agent's user, through the services. Raises: what services raise; the loop tells the model."""

@@ -1,11 +1,18 @@
 """Runs a recipe on a benchmark."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from agents.lifecycle import BudgetKind
+from agents.services.gpu_time import SECONDS_PER_SEED
 from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
+from experiments.models import Benchmark
 from experiments.services.experiments import submit_experiment
+
+if TYPE_CHECKING:
+    from agents.models import Agent
 
 
 class SubmitArguments(Arguments):
@@ -30,6 +37,20 @@ class SubmitExperiment(Tool):
     )
     Arguments: ClassVar[type[Arguments]] = SubmitArguments
     outside: ClassVar[bool] = True
+
+    @classmethod
+    def cost(cls, agent: "Agent", arguments: SubmitArguments) -> Mapping[str, int]:
+        """GPU seconds that are held for it."""
+        benchmark = Benchmark.objects.filter(slug=arguments.benchmark).first()
+        if benchmark is None:
+            return {}
+        seeds = benchmark.default_seeds if arguments.seeds is None else arguments.seeds
+        return {BudgetKind.GPU_SECONDS.value: SECONDS_PER_SEED[benchmark.student] * seeds}
+
+    @classmethod
+    def runs_code(cls, arguments: SubmitArguments) -> bool:
+        """With a snapshot in place of a recipe."""
+        return getattr(arguments, "snapshot", None) is not None
 
     def run(self, actor: ToolActor, arguments: SubmitArguments) -> ToolResult:
         """Returns the experiment's number."""

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Agent, Campaign
+from agents.services.policies import current_policy
 from experiments import events
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
 from experiments.models import Experiment, Upload
@@ -77,7 +78,7 @@ def raise_flag(
             "campaign": campaign,
             "detector": detector,
             "source": source,
-            "level": _weighed(detector, level, source),
+            "level": _weighed(detector, level, source, campaign),
             "title": _checked(title, LONGEST_TITLE, "#/title"),
             "statistic": statistic,
             "threshold": threshold,
@@ -208,12 +209,16 @@ def _campaign(about: _About) -> Campaign | None:
     return Campaign.objects.filter(pk=number).first() if number else None
 
 
-def _weighed(detector: str, level: str, source: str) -> str:
-    """The level that counts: a demoted detector holds nobody."""
+def _weighed(detector: str, level: str, source: str, campaign: Campaign | None) -> str:
+    """The level that counts: a demoted detector holds nobody, and a campaign's policy may hold what is flagged."""
     demoted = source != Source.PERSON and (
         DetectorSetting.objects.filter(name=detector, demoted_at__isnull=False).exists()
     )
-    return Level.FLAG if demoted and level == Level.HOLD else level
+    if demoted:
+        return Level.FLAG if level == Level.HOLD else level
+    policy = current_policy(campaign.pk) if campaign is not None and level == Level.FLAG else None
+    strict = policy is not None and policy.hold_flags and source != Source.PERSON
+    return Level.HOLD if strict else level
 
 
 def _sentence(given: Mapping[str, Any] | str) -> dict[str, Any]:

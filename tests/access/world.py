@@ -6,8 +6,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.test import Client
 
+from agents.models import Approval
+from agents.services.admission import admit_outside
 from agents.services.campaigns import AgentPlan, create_campaign, start_campaign
 from agents.services.control import pause_agent
+from agents.services.policies import set_policy
 from agents.services.tokens import token_for
 from agents.services.transcript import save_notebook
 from experiments.services.code import CODE
@@ -59,6 +62,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "api_flags": {"note": "Look at this.", "subject": ""},
     "api_flag_decide": {"verdict": "clean", **WHY},
     "api_flag_reopen": WHY,
+    "api_campaign_policy": {"rules": [{"effect": "allow"}], **WHY},
+    "api_approval_approve": {"note": "Go on."},
+    "api_approval_refuse": {"note": "Not now."},
     "agent_pause": WHY,
     "agent_resume": WHY,
     "agent_stop": WHY,
@@ -126,13 +132,18 @@ def make_world() -> World:
     other = create_snapshot(user=own, files={"method.py": "def fit(context):\n    return 1\n"})
     evaluation = make_upload_evaluation(benchmark=benchmark, user=own)
     flag = flag_by_hand(user=people["admin"], subject=f"experiment:{scored.pk}", note="Look at this.")
+    asking = [{"effect": "ask", "tool": "notebook"}, {"effect": "allow"}]
+    set_policy(user=people["reviewer"], campaign_id=campaign.pk, rules=asking, reason="A test.")
+    admit_outside(agents["agent"], "notebook", {"text": "Notes."})
+    approval = Approval.objects.get()
     BODIES["api_flags"]["subject"] = f"experiment:{scored.pk}"
     book = save_notebook(agent_id=agents["agent"].pk, body="Notes.")
     pause_agent(user=people["reviewer"], agent_id=agents["paused"].pk, reason="A test.")
     samples = {
         "experiment_id": scored.pk, "agent_id": agents["agent"].pk, "campaign_id": campaign.pk,
-        "finding_id": finding.pk, "comment_id": remark.pk, "flag_id": flag.pk, "snapshot_id": snapshot.pk,
-        "other": other.pk, "evaluation_id": evaluation.pk, "upload_id": evaluation.upload.pk, "slug": benchmark.slug,
+        "finding_id": finding.pk, "comment_id": remark.pk, "flag_id": flag.pk, "approval_id": approval.pk,
+        "snapshot_id": snapshot.pk, "other": other.pk, "evaluation_id": evaluation.pk,
+        "upload_id": evaluation.upload.pk, "slug": benchmark.slug,
         "version": book.version,
     }  # fmt: skip
     at_work = {"experiment_id": queued.pk}

@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from aarweb.login import one_time_path
 from aarweb.roles import sync_roles
+from agents.services.policies import ensure_default
 
 
 class Command(BaseCommand):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         steps: list[tuple[str, Callable[[], None]]] = [
             (f"Migrations ({pending} applied)", _migrate),
             ("Roles", sync_roles),
+            ("Policy", _default_policy),
         ]
         if "benchmark" in get_commands():
             steps.append(("Built-in benchmarks", _sync_benchmarks))
@@ -52,6 +54,10 @@ def _pending_migrations() -> int:
 
 def _migrate() -> None:
     call_command("migrate", interactive=False, verbosity=0)
+
+
+def _default_policy() -> None:
+    ensure_default()
 
 
 def _sync_benchmarks() -> None:
