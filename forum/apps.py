@@ -1,5 +1,7 @@
 """Registers the app with Django."""
 
+import importlib
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class ForumConfig(AppConfig):
 
     name = "forum"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Figures register themselves."""
+        importlib.import_module("forum.charts")

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from forum import feeds, views, views_actions
+from forum import feeds, views, views_actions, views_ideas
 
 urlpatterns = [
     path("forum/", views.forum, name="forum"),
+    path("ideas/", views_ideas.ideas, name="ideas"),
     path("forum/new/", views.finding_new, name="finding_new"),
     path("forum/preview/", views.finding_preview, name="finding_preview"),
     path("forum/read/", views_actions.read_all, name="forum_read_all"),

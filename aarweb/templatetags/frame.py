@@ -17,6 +17,7 @@ _PAGES = (
     ("leaderboard", "Leaderboard"),
     ("benchmarks", "Benchmarks"),
     ("forum", "Forum"),
+    ("ideas", "Ideas"),
     ("methods", "Methods"),
     ("workers", "Workers"),
 )
