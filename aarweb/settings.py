@@ -151,6 +151,7 @@ CELERY_BEAT_SCHEDULE = {
 IDEMPOTENCY_DAYS = env.integer("IDEMPOTENCY_DAYS", 7, least=1, most=3650)
 # A worker renews its lease every third of this; the reaper puts back what nobody renewed.
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, least=3, most=3600)
+PROBE_TOP = env.integer("PROBE_TOP", 3, least=0, most=100)  # places of a leaderboard whose holders are probed
 RUN_ATTEMPTS = env.integer("RUN_ATTEMPTS", 3, least=1, most=20)
 
 # Claude researchers: any endpoint that speaks the Messages API

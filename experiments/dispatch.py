@@ -42,6 +42,21 @@ def score_upload(upload_id: int) -> None:
     _send("workers.score_upload", EVALUATION, upload_id)
 
 
+def probe(probe_id: int) -> None:
+    """Seeds wait to be run again for the detectors."""
+    _send("workers.probe", GPU, probe_id)
+
+
+def score_probe(probe_id: int) -> None:
+    """A probe's predictions wait for the scorer."""
+    _send("workers.score_probe", EVALUATION, probe_id)
+
+
+def inspect_again(experiment_id: int) -> None:
+    """There is news of an experiment that the detectors have looked at."""
+    _send("oversight.inspect_again", EVALUATION, experiment_id)
+
+
 def inspect(experiment_id: int) -> None:
     """A scored experiment waits for the detectors. By name, because nothing here knows of oversight."""
     _send("oversight.inspect", EVALUATION, experiment_id)

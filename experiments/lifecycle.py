@@ -48,6 +48,27 @@ TAINTING = [Standing.DISQUALIFIED, Standing.UNDER_REVIEW]
 """What descends from results of these standings is to be verified again."""
 
 
+class ProbeKind(models.TextChoices):
+    """What is changed when seeds are run again."""
+
+    REPLAY = "replay", "Nothing: the same again"
+    BATCH = "batch", "Half of the test items, alone"
+    PERMUTED = "permuted", "Weak labels dealt out at random"
+    NOISE15 = "noise15", "15% of the weak labels turned round"
+    NOISE30 = "noise30", "30% of the weak labels turned round"
+    INVERTED = "inverted", "All weak labels turned round"
+
+
+class ProbeState(models.TextChoices):
+    """QUEUED waits for a gpu worker, EVALUATING for the scorer."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    EVALUATING = "evaluating", "Evaluating"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
 class MethodClass(models.TextChoices):
     """Which contest a method takes part in."""
 

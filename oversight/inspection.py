@@ -21,6 +21,7 @@ from oversight.services.calibrations import latest
 from oversight.services.detectors import setting_of
 from oversight.services.flags import Subject, raise_flag
 from oversight.services.inspections import Claim, claim_inspection, fail_inspection, finish_inspection
+from oversight.services.probes import probe_if_leading
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def inspect_experiment(*, experiment_id: int, worker: str) -> bool:
             finish_inspection(claim=claim, results=_results(found))
             raise_flags(found, benchmark=experiment.benchmark)
             _unlooked(found, experiment)
+            probe_if_leading(experiment_id)
     return True
 
 

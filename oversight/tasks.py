@@ -17,6 +17,14 @@ def inspect(experiment_id: int) -> None:
     inspect_experiment(experiment_id=experiment_id, worker=_worker())
 
 
+@shared_task(name="oversight.inspect_again")
+def inspect_again(experiment_id: int) -> None:
+    """There is news of an experiment."""
+    from oversight.services.inspections import request_inspection
+
+    request_inspection(experiment_id=experiment_id)
+
+
 @shared_task(name="oversight.inspect_uploads")
 def inspect_uploads(benchmark_id: int) -> None:
     """Uploads to a benchmark wait for them."""

@@ -66,6 +66,22 @@ def forget() -> None:
     call_command("clearsessions")
 
 
+@shared_task(name="workers.probe")
+def probe(probe_id: int) -> None:
+    """Seeds wait to be run again."""
+    from workers.probing import probe_next
+
+    probe_next(worker=worker_name())
+
+
+@shared_task(name="workers.score_probe")
+def score_probe(probe_id: int) -> None:
+    """A probe's predictions wait for the scorer."""
+    from experiments.scored_probes import score_probe as score
+
+    score(probe_id)
+
+
 @shared_task(name="workers.reap")
 def reap() -> None:
     """Beat: put back what was lost, wake up who sleeps."""

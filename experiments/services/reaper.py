@@ -16,6 +16,7 @@ from experiments.models import Benchmark, Experiment, Run, Upload
 from experiments.selectors.workers_page import queue_depths
 from experiments.services.benchmarks import request_next_builtin
 from experiments.services.preparation import step_of, wake
+from experiments.services.probes import visit_probes
 from experiments.services.states import move_benchmark, move_runs, settle
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def reap() -> Reaped:
     requeued, failed = _reap_runs()
     preparations = _reap_preparations()
     request_next_builtin()
-    return Reaped(requeued, failed, preparations, _wake_the_sleeping())
+    return Reaped(requeued, failed, preparations, _wake_the_sleeping() + visit_probes())
 
 
 def _reap_runs() -> tuple[int, int]:

@@ -9,14 +9,14 @@ import numpy as np
 from django.db.models import QuerySet
 
 from experiments.inspecting import numbers_of
-from experiments.lifecycle import ExperimentState, RunState
+from experiments.lifecycle import ExperimentState, ProbeState, RunState
 from experiments.models import Experiment, Run, WeakTeacher
 from experiments.models import Upload as UploadRow
 from experiments.services.code import CODE
 from experiments.snapshots.selectors import files_of
 from forum.models import FindingExperiment
 from oversight.detectors._heuristics import bank
-from oversight.facts import Attempt, Citation, Decoys, Earlier, ExperimentFacts, Numbers, RunScore, Upload
+from oversight.facts import Attempt, Citation, Decoys, Earlier, ExperimentFacts, Numbers, ProbeResult, RunScore, Upload
 from oversight.selectors.likeness import code_likeness, options_likeness
 from oversight.selectors.lineage import taints_of
 from oversight.selectors.predictions import Splits, bits_of_runs, bits_of_upload, texts
@@ -70,7 +70,7 @@ def experiment_facts(experiment_id: int) -> ExperimentFacts | None:
         attempts=tuple(_attempts(row, files)),
         citations=tuple(_citations(row)),
         earlier=tuple(_earlier(row)) if files else (),
-        probes=(),
+        probes=tuple(_probes(row)),
         decoys=_decoys(row.provenance),
         taints=tuple(taints_of(row)),
         uploads=tuple(_uploads(row)),
@@ -142,6 +142,11 @@ def _earlier(row: Experiment) -> list[Earlier]:
 def _scored_runs(experiments: Sequence[int]) -> list[tuple[int, int, int]]:
     rows = Run.objects.filter(experiment__in=experiments, state=RunState.SCORED)
     return list(rows.values_list("pk", "experiment_id", "seed_index"))
+
+
+def _probes(row: Experiment) -> list[ProbeResult]:
+    done = row.probes.filter(state=ProbeState.DONE).order_by("id").values_list("pk", "kind", "numbers")
+    return [ProbeResult(pk, kind, numbers) for pk, kind, numbers in done]
 
 
 def _decoys(provenance: Mapping[str, Any]) -> Decoys | None:

@@ -10,8 +10,8 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 
 from experiments import dispatch
-from experiments.lifecycle import ExperimentState
-from experiments.models import Evaluation, Experiment, LeakMeter
+from experiments.lifecycle import ExperimentState, ProbeState
+from experiments.models import Evaluation, Experiment, LeakMeter, Probe
 from experiments.services.leases import LeaseLost, new_token
 from forum.models import Finding, FindingExperiment
 from oversight.models import Inspection
@@ -88,7 +88,7 @@ def visit() -> int:
     """Beat: give what nobody asked for its row, put expired leases back, wake workers up. Returns: messages sent."""
     _missed_experiments()
     _missed_uploads()
-    _cited_since()
+    _news()
     expired = Inspection.objects.filter(state=InspectionState.RUNNING, lease_until__lt=timezone.now())
     expired.filter(attempt__gte=settings.RUN_ATTEMPTS).update(
         state=InspectionState.FAILED, lease_owner="", lease_until=None, error="its worker fell silent again and again"
@@ -110,8 +110,8 @@ def _has_news(row: Inspection) -> bool:
     return Evaluation.objects.filter(benchmark=row.benchmark_id, verified=False, pk__gt=row.upto).exists()
 
 
-def _cited_since() -> None:
-    """Experiments that a finding cites since they were inspected: what it leaves out is news."""
+def _news() -> None:
+    """Experiments that a finding cites, or that were probed, since they were inspected."""
     last = Inspection.objects.aggregate(last=Max("finished_at"))["last"]
     if last is None:
         return
@@ -121,6 +121,9 @@ def _cited_since() -> None:
         Exists(cited.filter(experiment=OuterRef("experiment"))), state=InspectionState.DONE
     )
     stale.update(state=InspectionState.WAITING)
+    probes = Probe.objects.filter(finished_at__gt=last - _OVERLAP, state=ProbeState.DONE)
+    probed = probes.filter(experiment=OuterRef("experiment"), finished_at__gt=OuterRef("finished_at"))
+    Inspection.objects.filter(Exists(probed), state=InspectionState.DONE).update(state=InspectionState.WAITING)
 
 
 def _missed_experiments() -> None:

@@ -1,0 +1,174 @@
+"""Probes on their way: asked for, claimed by a gpu worker, handed to the scorer, put back when a worker dies."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from experiments import dispatch
+from experiments.errors import IllegalTransition
+from experiments.lifecycle import ExperimentState, ProbeState, RunState
+from experiments.models import Experiment, Probe, Run
+from experiments.services.leases import LeaseLost, lease_end, new_token
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+SEEDS = 5  # runs that a probe repeats at most: paired with the originals, five tell
+MOST_VISITED = 20
+_UNFINISHED = [ProbeState.QUEUED, ProbeState.RUNNING, ProbeState.EVALUATING]
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeClaim:
+    """What one worker holds. seeds, seed_indices, run_ids: of the runs to repeat, in the same order."""
+
+    token: str
+    worker: str
+    probe_id: int
+    kind: str
+    experiment_id: int
+    benchmark_id: int
+    benchmark: str
+    method: str
+    options: dict[str, Any]
+    code_digest: str
+    snapshot_id: int | None
+    run_ids: tuple[int, ...]
+    seed_indices: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+
+@transaction.atomic
+def add_probes(*, experiment_id: int, kinds: Iterable[str], user: "User | None" = None) -> list[Probe]:
+    """Queue one probe of each kind; a kind that is under way already is not queued twice.
+
+    user: who asks; None for the lab itself. Raises: IllegalTransition unless the experiment is scored.
+    """
+    experiment = Experiment.objects.select_for_update(no_key=True).get(pk=experiment_id)
+    if experiment.state != ExperimentState.SCORED:
+        raise IllegalTransition(f"experiment {experiment.pk} is {experiment.state}: only scored ones can be probed")
+    seeds = min(SEEDS, experiment.runs.filter(state=RunState.SCORED).count())
+    waiting = set(experiment.probes.filter(state__in=_UNFINISHED).values_list("kind", flat=True))
+    made = [
+        Probe.objects.create(experiment=experiment, kind=kind, seeds=seeds, requested_by=user)
+        for kind in dict.fromkeys(kinds)
+        if kind not in waiting
+    ]
+    for probe in made:
+        dispatch.probe(probe.pk)
+    return made
+
+
+@transaction.atomic
+def claim_probe(*, worker: str) -> ProbeClaim | None:
+    """Take the oldest waiting probe; None where nothing waits, or where an experiment waits to be trained first."""
+    waiting = Run.objects.filter(experiment=OuterRef("pk"), state=RunState.QUEUED)
+    if Experiment.objects.unfinished().filter(Exists(waiting), held=False).exists():
+        return None
+    locked = Probe.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
+        state=ProbeState.QUEUED
+    )
+    probe = locked.select_related("experiment__benchmark", "experiment__method").order_by("id").first()
+    if probe is None:
+        return None
+    token, experiment = new_token(worker), probe.experiment
+    Probe.objects.filter(pk=probe.pk).update(
+        state=ProbeState.RUNNING, lease_owner=token, lease_until=lease_end(timezone.now()), attempt=F("attempt") + 1
+    )
+    runs = list(experiment.runs.filter(state=RunState.SCORED).order_by("seed_index")[: probe.seeds])
+    return ProbeClaim(
+        token=token,
+        worker=worker,
+        probe_id=probe.pk,
+        kind=probe.kind,
+        experiment_id=experiment.pk,
+        benchmark_id=experiment.benchmark_id,
+        benchmark=experiment.benchmark.slug,
+        method=experiment.method.name,
+        options=experiment.options,
+        code_digest=experiment.provenance.get("code_digest", ""),
+        snapshot_id=experiment.snapshot_id,
+        run_ids=tuple(run.pk for run in runs),
+        seed_indices=tuple(run.seed_index for run in runs),
+        seeds=tuple(run.seed for run in runs),
+    )
+
+
+def renew_probe(*, token: str) -> int:
+    """Prolong the lease. Returns: 0 if it is lost."""
+    held = Probe.objects.filter(lease_owner=token, state=ProbeState.RUNNING)
+    return held.update(lease_until=lease_end(timezone.now()))
+
+
+@transaction.atomic
+def record_probe(
+    *, claim: ProbeClaim, predictions: Mapping[str, Floats], prior: Mapping[str, Floats], seconds: float
+) -> None:
+    """Hand predictions over.
+
+    predictions: split -> (runs, items), NaN where not asked. prior: split -> (items,) log-odds. Raises: LeaseLost.
+    """
+    _leave(
+        claim,
+        state=ProbeState.EVALUATING,
+        predictions={split: packed(values) for split, values in predictions.items()},
+        prior={split: packed(values) for split, values in prior.items()},
+        seconds=seconds,
+    )
+    dispatch.score_probe(claim.probe_id)
+
+
+@transaction.atomic
+def fail_probe(*, claim: ProbeClaim, reason: str) -> None:
+    """It could not be run: the reason says why. Raises: LeaseLost."""
+    cut = reason.replace("\x00", "")[-4000:]
+    _leave(claim, state=ProbeState.FAILED, error=cut, finished_at=timezone.now())
+
+
+def release_probe(*, claim: ProbeClaim) -> None:
+    """Give it back untried. Harmless when the lease is lost."""
+    held = Probe.objects.filter(pk=claim.probe_id, lease_owner=claim.token, state=ProbeState.RUNNING)
+    held.update(state=ProbeState.QUEUED, lease_owner="", lease_until=None, attempt=F("attempt") - 1)
+
+
+def visit_probes() -> int:
+    """Beat: put expired leases back, wake workers up. Returns: messages sent."""
+    expired = Probe.objects.filter(state=ProbeState.RUNNING, lease_until__lt=timezone.now())
+    expired.filter(attempt__gte=settings.RUN_ATTEMPTS).update(
+        state=ProbeState.FAILED, lease_owner="", lease_until=None, finished_at=timezone.now(),
+        error="the worker stopped renewing its lease: it was killed or ran out of memory",
+    )  # fmt: skip
+    expired.update(state=ProbeState.QUEUED, lease_owner="", lease_until=None)
+    sent = 0
+    for state, wake in ((ProbeState.QUEUED, dispatch.probe), (ProbeState.EVALUATING, dispatch.score_probe)):
+        for pk in Probe.objects.filter(state=state).order_by("id").values_list("pk", flat=True)[:MOST_VISITED]:
+            wake(pk)
+            sent += 1
+    return sent
+
+
+def packed(values: Floats) -> str:
+    """float32 values as base64."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode()
+
+
+def unpacked(text: str, rows: int | None = None) -> Floats:
+    """(rows, items) of a packed table, or (items,)."""
+    values = np.frombuffer(base64.b64decode(text), dtype="<f4")
+    return values if rows is None else values.reshape(rows, -1)
+
+
+def _leave(claim: ProbeClaim, **fields: Any) -> None:
+    held = Probe.objects.filter(pk=claim.probe_id, lease_owner=claim.token, state=ProbeState.RUNNING)
+    if not held.update(lease_owner="", lease_until=None, **fields):
+        raise LeaseLost(f"probe {claim.probe_id} is no longer held by {claim.worker}")
