@@ -10,29 +10,12 @@ from django.db.models import Q
 
 from experiments.archives.models import ImportedCampaign, ImportedRow  # noqa: F401 - so that Django finds them
 from experiments.indexes import EXPERIMENT_INDEXES, RUN_INDEXES
-from experiments.lifecycle import (
-    BenchmarkState,
-    ExperimentState,
-    MethodClass,
-    ProbeKind,
-    ProbeState,
-    RunState,
-    Standing,
-)
+from experiments.leased import Lease as Lease
+from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, RunState, Standing
+from experiments.probe_models import Probe as Probe
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet
 from experiments.snapshots.models import Snapshot
 from experiments.triggers import append_only
-
-
-class Lease(models.Model):
-    """Which worker works on a row, and until when the others believe it."""
-
-    lease_owner = models.CharField(max_length=120, blank=True, default="")
-    lease_until = models.DateTimeField(null=True, blank=True, db_index=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
-
-    class Meta:
-        abstract = True
 
 
 class Benchmark(Lease):
@@ -352,50 +335,6 @@ class Evaluation(models.Model):
 
     def __str__(self) -> str:
         return f"evaluation {self.pk} on {self.split}"
-
-
-class Probe(Lease):
-    """A rerun of some seeds of a scored experiment under changed conditions, for the detectors; it never counts.
-
-    A gpu worker claims it like a run; the scorer turns its predictions into numbers.
-    """
-
-    experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="probes")
-    kind = models.CharField(max_length=10, choices=ProbeKind)
-    seeds = models.PositiveSmallIntegerField(help_text="How many of the experiment's scored runs, first ones first")
-    state = models.CharField(max_length=10, choices=ProbeState, default=ProbeState.QUEUED)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        help_text="Null: lab",
-    )
-    predictions = models.JSONField(default=dict, help_text="Split -> float32 (runs, items) in base64; NaN: not asked")
-    prior = models.JSONField(
-        default=dict, help_text="Split -> zero-shot log-odds, float32 in base64; empty: not offered"
-    )
-    numbers = models.JSONField(default=dict, help_text="What the scorer made of it; nobody but people sees it")
-    error = models.TextField(blank=True, default="")
-    seconds = models.FloatField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True, db_index=True)
-
-    class Meta:
-        ordering: ClassVar = ["id"]
-        indexes: ClassVar = [
-            models.Index(
-                fields=["id"], condition=Q(state__in=["queued", "running", "evaluating"]), name="probe_unfinished"
-            )
-        ]
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(state__in=ProbeState.values), name="probe_state_known"),
-            models.CheckConstraint(condition=Q(kind__in=ProbeKind.values), name="probe_kind_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"probe {self.pk}: {self.kind} of experiment {self.experiment_id}"
 
 
 class Upload(models.Model):
