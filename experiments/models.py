@@ -10,9 +10,9 @@ from django.db.models import Q
 
 from experiments.archives.models import ImportedCampaign, ImportedRow  # noqa: F401 - so that Django finds them
 from experiments.indexes import EXPERIMENT_INDEXES, RUN_INDEXES
-from experiments.leased import Lease as Lease
+from experiments.leased import Lease
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, RunState, Standing
-from experiments.probe_models import Probe as Probe
+from experiments.probe_models import Probe  # noqa: F401 - so that Django finds it
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet
 from experiments.snapshots.models import Snapshot
 from experiments.triggers import append_only

@@ -10,7 +10,8 @@ from django.utils import timezone
 from experiments import dispatch
 from experiments.inspecting import drop_of
 from experiments.lifecycle import ProbeKind, ProbeState, RunState
-from experiments.models import Prediction, Probe
+from experiments.models import Prediction
+from experiments.probe_models import Probe
 from experiments.services.probes import Floats, unpacked
 
 log = logging.getLogger(__name__)

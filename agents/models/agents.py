@@ -9,7 +9,7 @@ from django.db.models import Q
 from agents.lifecycle import AgentState, LatchKind
 from agents.models.campaigns import Campaign
 from agents.querysets import AgentQuerySet
-from experiments.models import Lease
+from experiments.leased import Lease
 
 RESEARCHERS = [("claude", "Claude"), ("search", "Search"), ("outside", "Outside agent")]
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from experiments import dispatch
 from experiments.errors import IllegalTransition
 from experiments.lifecycle import ExperimentState, ProbeState, RunState
-from experiments.models import Experiment, Probe, Run
+from experiments.models import Experiment, Run
+from experiments.probe_models import Probe
 from experiments.services.leases import LeaseLost, lease_end, new_token
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from experiments.models import Benchmark, Experiment, Lease
+from experiments.leased import Lease
+from experiments.models import Benchmark, Experiment
 
 
 class InspectionState(models.TextChoices):

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from experiments import dispatch
 from experiments.lifecycle import ExperimentState, ProbeState
-from experiments.models import Evaluation, Experiment, LeakMeter, Probe
+from experiments.models import Evaluation, Experiment, LeakMeter
+from experiments.probe_models import Probe
 from experiments.services.leases import LeaseLost, new_token
 from forum.models import Finding, FindingExperiment
 from oversight.models import Inspection

@@ -8,7 +8,8 @@ from django.conf import settings
 from experiments.errors import Forbidden, InvalidInput, NotFound
 from experiments.indexes import best_first
 from experiments.lifecycle import ExperimentState, ProbeKind, Standing
-from experiments.models import Experiment, Probe
+from experiments.models import Experiment
+from experiments.probe_models import Probe
 from experiments.services.probes import add_probes
 from oversight.permissions import can_judge
 

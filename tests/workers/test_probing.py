@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput
-from experiments.models import Probe
+from experiments.probe_models import Probe
 from experiments.scored_probes import score_probe
 from experiments.scoring import score_experiment
 from experiments.services.experiments import submit_experiment
