@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,27 @@ from aarweb.lab.processes import Group
 from aarweb.lab.services import Services
 
 
+class Outage:
+    """Takes the services of a scratch lab away, with kill -9, and brings them back with what their disks kept."""
+
+    def __init__(self, services: Services, group: Group) -> None:
+        self._group = group
+        self._services = {each.program().name: each for each in services.embedded}
+
+    def begin(self, name: str) -> None:
+        """name: "postgres" or "valkey"."""
+        self._group.running[name].signal_group(signal.SIGKILL)
+        self._group.running[name].process.wait()
+        self._group.forget(name)
+
+    def end(self, name: str) -> None:
+        """On the same port; returns when it answers."""
+        self._services[name].prepare()
+        self._services[name].start(self._group, lambda line: None)
+
+
 @contextmanager
-def scratch_lab() -> Iterator[None]:
+def scratch_lab() -> Iterator[Outage]:
     """Migrated and empty; durable as a lab is. Django must not have been set up before."""
     folder = Path(tempfile.mkdtemp(prefix="aarweb-bench-"))
     paths, group = Paths(folder / "data"), Group()
@@ -29,7 +49,7 @@ def scratch_lab() -> Iterator[None]:
         }
         os.environ |= {"DJANGO_SETTINGS_MODULE": "aarweb.settings", "LOG_LEVEL": "ERROR", "DEBUG": "0"}
         _set_up()
-        yield
+        yield Outage(services, group)
     finally:
         _close()
         services.stop(group, hurry=lambda: True)

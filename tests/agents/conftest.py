@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from agents.models import Agent, Campaign
+from agents.models import Agent, Campaign, Price
 from agents.researchers import RESEARCHERS, Thought, View
 from agents.services.actions import Call
 from agents.services.campaigns import AgentPlan, create_campaign, start_campaign
@@ -70,6 +70,12 @@ def make_campaign(
         user=owner, name="Test", benchmarks=[benchmark.slug], agents=plans, budgets=budgets or {}, **fields
     )
     return start_campaign(user=owner, campaign_id=campaign.pk) if start else campaign
+
+
+def make_price(model: str) -> Price:
+    """What a model costs, so that a budget of money can bound it."""
+    values = {"input": 4_000_000, "output": 20_000_000, "cache_read": 200_000, "cache_write": 5_000_000}
+    return Price.objects.get_or_create(model=f"{model}*", defaults=values)[0]
 
 
 def the_agent(campaign: Campaign) -> Agent:

@@ -13,14 +13,14 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.lifecycle import AgentState, StepState
-from agents.models import Action, Agent, Budget, Entry, Latch, Price, Reservation, Step
+from agents.models import Action, Agent, Budget, Entry, Latch, Reservation, Step
 from agents.services.campaigns import AgentPlan
 from agents.services.control import pause_agent, resume_agent
 from agents.services.reaper import reap
 from experiments.lifecycle import ExperimentState, RunState
 from experiments.models import Experiment, Run
 from forum.models import Finding
-from tests.agents.conftest import make_campaign
+from tests.agents.conftest import make_campaign, make_price
 from tests.agents.messages_api import MessagesAPI, Say, Tool
 from tests.agents.processes import Process, agents_worker
 from tests.agents.victim import POINTS
@@ -76,10 +76,7 @@ def answer(request):
 def agents(roles):
     """One for each phase, by the phase; nobody has been told of them yet. One of them waits for an experiment."""
     make_method("vanilla")
-    Price.objects.get_or_create(
-        model=f"{MODEL}*",
-        defaults={"input": 4_000_000, "output": 20_000_000, "cache_read": 200_000, "cache_write": 5_000_000},
-    )
+    make_price(MODEL)
     plans = [AgentPlan(researcher="claude", model=MODEL, direction="simplicity", name=name) for name in NAMES.values()]
     campaign = make_campaign(agents=plans, budgets={"money": 50_000_000, "tokens": 20_000_000})
     found = {point: campaign.agents.get(name=name) for point, name in NAMES.items()}
