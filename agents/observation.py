@@ -1,14 +1,18 @@
 """What is new for an agent since its last step: its experiments that ended, and what others found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.models import Agent
+from experiments import ideas
 from experiments.models import Event, Experiment
+from experiments.selectors.ideas import idea_text
 from experiments.selectors.scores import dev_score
 from forum.models import Finding
 
 MOST_EXPERIMENTS = 20
 MOST_FINDINGS = 8
+MOST_RANKED = 200  # new findings whose relevance is looked at
 LONGEST_EXCERPT = 400
 _ENDED = ["experiment.scored", "experiment.failed", "experiment.cancelled"]
 
@@ -37,22 +41,40 @@ def observe_since(agent: Agent, *, event: int, finding: int) -> Observation:
         .filter(campaign=agent.campaign_id, pk__gt=finding)
         .exclude(author=agent.user_id)
         .select_related("author")
+        .defer("search")
         .order_by("-pk")
     )
-    shown, more = list(findings[:MOST_FINDINGS]), findings.count()
+    newest = list(findings[:MOST_RANKED])
+    more = findings.count() if len(newest) == MOST_RANKED else len(newest)
     parts = []
     if own:
-        lines = [experiment_line(each) for each in own.order_by("pk")[:MOST_EXPERIMENTS]]
+        ended_here = list(own.order_by("pk"))
+        lines = [experiment_line(each) for each in ended_here[-MOST_EXPERIMENTS:]]
+        if len(ended_here) > MOST_EXPERIMENTS:
+            lines.append(f"({len(ended_here) - MOST_EXPERIMENTS} older ones are left out.)")
         parts.append("Your experiments that have ended:\n" + "\n".join(lines))
-    if shown:
-        lines = [_finding_line(each) for each in reversed(shown)]
-        left_out = f"\n({more - len(shown)} older ones are left out; search the forum.)" if more > len(shown) else ""
-        parts.append("New findings of others:\n" + "\n".join(lines) + left_out)
+    if newest:
+        shown = most_relevant(agent, newest)
+        lines = [_finding_line(each) for each in shown]
+        left_out = f"\n({more - len(shown)} more are left out; search the forum.)" if more > len(shown) else ""
+        parts.append("New findings of others, nearest to your work first:\n" + "\n".join(lines) + left_out)
     return Observation(
         text="\n\n".join(parts),
         seen_event=max(numbers.values(), default=event),
-        seen_finding=max((each.pk for each in shown), default=finding),
+        seen_finding=max((each.pk for each in newest), default=finding),
     )
+
+
+def most_relevant(agent: Agent, findings: Sequence[Finding]) -> list[Finding]:
+    """The MOST_FINDINGS that share most telling words with its direction and its latest hypotheses; ties: newest."""
+    if len(findings) == 1:
+        return list(findings)
+    latest = Experiment.objects.filter(submitter=agent.user_id).order_by("-pk").values_list("title", "hypothesis")
+    proposed = " ".join(idea_text(title, hypothesis)[:300] for title, hypothesis in latest[:2])
+    profile = f"{agent.direction} {agent.brief[:400]} {proposed}"
+    own, *others = ideas.vectors([profile, *(f"{each.title} {each.title} {each.body}" for each in findings)])
+    near = {each.pk: ideas.cosine(own, vector) for each, vector in zip(findings, others, strict=True)}
+    return sorted(findings, key=lambda each: (-near[each.pk], -each.pk))[:MOST_FINDINGS]
 
 
 def nothing_new(agent: Agent) -> Observation:

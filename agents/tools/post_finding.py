@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from agents.novelty import repeated_findings
 from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
 from forum.services.posting import post_finding
 
@@ -23,11 +24,15 @@ class PostFinding(Tool):
     """The same service as POST findings/."""
 
     name: ClassVar[str] = "post_finding"
-    summary: ClassVar[str] = "Post a finding that everybody reads. It cannot be changed; corrections are comments."
+    summary: ClassVar[str] = (
+        "Post a finding that everybody reads. It cannot be changed; corrections are comments. Search first, and name"
+        " what it builds on as parents; you are told if it resembles what others wrote."
+    )
     Arguments: ClassVar[type[Arguments]] = PostFindingArguments
     outside: ClassVar[bool] = True
 
     def run(self, actor: ToolActor, arguments: PostFindingArguments) -> ToolResult:
         """Returns its number."""
         made = post_finding(user=actor.user, campaign=actor.agent.campaign_id, **arguments.model_dump())
-        return ToolResult(f"Posted as finding {made.pk}.")
+        told = repeated_findings(actor.agent, made)
+        return ToolResult(f"Posted as finding {made.pk}.\n{told}".strip())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from agents.lifecycle import BudgetKind
+from agents.novelty import repeated_hypotheses
 from agents.services.gpu_time import SECONDS_PER_SEED
 from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
 from experiments.models import Benchmark
@@ -32,8 +33,8 @@ class SubmitExperiment(Tool):
 
     name: ClassVar[str] = "submit_experiment"
     summary: ClassVar[str] = (
-        "Queue an experiment: a recipe on a benchmark over several seeds that the server draws. Returns its number at"
-        " once; use wait to sleep until it is scored."
+        "Queue an experiment: a recipe on a benchmark over several seeds that the server draws. Call search_findings"
+        " first: did somebody try it? Returns its number at once; use wait to sleep until it is scored."
     )
     Arguments: ClassVar[type[Arguments]] = SubmitArguments
     outside: ClassVar[bool] = True
@@ -63,4 +64,5 @@ class SubmitExperiment(Tool):
             hypothesis=arguments.hypothesis,
             seeds=arguments.seeds,
         )
-        return ToolResult(f"Experiment #{made.pk} is {made.state}: {made.seeds} seeds.")
+        told = repeated_hypotheses(actor.agent, made)
+        return ToolResult(f"Experiment #{made.pk} is {made.state}: {made.seeds} seeds.\n{told}".strip())
