@@ -88,7 +88,12 @@ def _train(claim: Claim, heartbeat: Heartbeat, started: float) -> Trained:
         curves=[_curves_of(result, row) for row in range(len(claim.seeds))],
         logs=_logs(result, len(claim.seeds)),
         seconds=time.monotonic() - started,
-        provenance={"versions": dict(result.versions), "digests": dict(place.arena.digests), "device": device()},
+        provenance={
+            "versions": dict(result.versions),
+            "digests": dict(place.arena.digests),
+            "device": device(),
+            **_decoys(result, claim),
+        },
     )
 
 
@@ -130,6 +135,20 @@ def _curves_of(result: MethodResult, row: int) -> list[dict[str, Any]]:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         curves.append({"name": curve.name, "x_label": curve.x_label, "x": xs, "y": ys})
     return curves
+
+
+def _decoys(result: MethodResult, claim: Claim) -> dict[str, Any]:
+    """What planted files saw of code, for the detectors, by seed index."""
+    if not isinstance(result, CodeResult):
+        return {}
+    runs = list(zip(claim.seed_indices, result.caught, strict=True))
+    return {
+        "decoys": {
+            "opened": [index for index, caught in runs if caught.opened],
+            "agreement": [caught.agreement for _, caught in runs],
+            "canaries": [index for index, caught in runs if caught.executed],
+        }
+    }
 
 
 def _logs(result: MethodResult, runs: int) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Of a benchmark's provenance: where labels lie and their digest. No use to an honest reader, a target for another
-_SEALED = {"labels", "baselines", "ground_truth"}
+# Of provenance: where labels lie, their digest, what planted files saw. No use to an honest reader
+_SEALED = {"labels", "baselines", "ground_truth", "decoys"}
 
 
 def for_agents(value: Any) -> Any:

@@ -18,6 +18,7 @@ import sandbox
 import workers
 from sandbox import Limits, SandboxUnavailable
 from workers.code_method import wire
+from workers.code_method.planted import planted
 from workers.code_method.shapes import describe, shuffle
 from workers.code_method.warm import PROJECT, Child, WarmChildren
 from workers.w2s.arena import Arena, MethodFailed, MethodResult, train_mask, versions
@@ -43,12 +44,22 @@ def _memory() -> int:
 CODE_LIMITS = Limits(wall_seconds=600, cpu_seconds=2400, memory_bytes=_memory(), processes=128)
 
 
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """What the planted files of one run saw. agreement: share of dev predictions equal to the decoy's coin tosses."""
+
+    opened: bool
+    executed: bool
+    agreement: float
+
+
 @dataclass(frozen=True, eq=False)
 class CodeResult(MethodResult):
     """As of a recipe, and what each run left: its own curves (one line each) and its log, what it printed included."""
 
     run_curves: tuple[tuple[Curve, ...], ...]
     logs: tuple[str, ...]
+    caught: tuple[Caught, ...]
 
 
 @cache
@@ -130,6 +141,7 @@ def run_code_method(
         versions={**versions(), "harness": harness_digest()},
         run_curves=tuple(run.curves for run in finished),
         logs=tuple(run.log for run in finished),
+        caught=tuple(run.caught for run in finished),
     )
 
 
@@ -140,6 +152,7 @@ class _Finished:
     predictions: Mapping[Split, Floats]
     curves: tuple[Curve, ...]
     log: str
+    caught: Caught
 
 
 class _Run:
@@ -153,11 +166,16 @@ class _Run:
     def finish(self, shared: int, own: int, seed: int) -> _Finished:
         """Raises: MethodFailed; whatever `report` raises."""
         self._report(self._last)
+        decoys, dev = self._child.decoys, self._arena.inputs(Split.DEV)
+        tosses = np.random.default_rng(_derived(seed, b"decoy")).integers(0, 2, len(dev), dtype=np.int8)
+        decoys.arm(dev.items, tosses)
         self._child.sandbox.arm()
         self._send(wire.TASK, [shared, own])
         told = self._await(wire.FITTED, _LONGEST[wire.FITTED])
         curves, lines = _diary(told)
         parts = [self._arena.inputs(split) for split in TESTED]
+        canaries = planted(parts[0], decoys.canary_program)
+        parts += [canaries] if canaries is not None else []
         # The order derives from a seed that the child never sees, so it can neither guess nor undo it
         sizes = [len(part) for part in parts]
         order = np.random.default_rng(_derived(seed, b"order")).permutation(sum(sizes))
@@ -171,9 +189,13 @@ class _Run:
         shuffled = _probabilities(answer, len(order))
         probs = np.empty_like(shuffled)
         probs[order] = shuffled
+        seen = decoys.opened()
         self._child.close()
+        split_probs = np.split(probs, np.cumsum(sizes)[:-1])
+        same = float(((split_probs[0] >= 0.5) == tosses).mean())
+        caught = Caught("labels" in seen, "canary" in seen, same)
         log = "\n".join(part for part in (*lines, self._child.sandbox.output.rstrip("\n")) if part)
-        return _Finished(dict(zip(TESTED, np.split(probs, np.cumsum(sizes)[:-1]), strict=True)), curves, log)
+        return _Finished(dict(zip(TESTED, split_probs, strict=False)), curves, log, caught)
 
     def _send(self, kind: bytes, fds: list[int]) -> None:
         self._child.channel.settimeout(TICK_SECONDS * 10)  # a few bytes: whoever does not take them is gone or stuck

@@ -14,6 +14,7 @@ import sandbox
 import workers
 from sandbox import Limits, Mount, Sandboxed, SandboxUnavailable
 from workers.code_method import wire
+from workers.code_method.decoy import Decoys
 
 START_SECONDS = 120.0  # a cold disk reads torch in half a minute
 IDLE_SECONDS = 300.0  # a waiting sandbox holds 150 MB
@@ -43,17 +44,19 @@ class Child:
     def __init__(self, limits: Limits) -> None:
         """Starts it; `wait_ready` says when it is up. Raises: SandboxUnavailable."""
         self.channel, inner = socket.socketpair()
+        self.decoys = Decoys()
         try:
             self.sandbox = Sandboxed(
                 [sandbox.interpreter().executable, "-I", "-S", "-u", f"{_LAB}/{PROJECT[2]}", str(inner.fileno())],
                 limits=limits,
-                mounts=_mounts(),
+                mounts=(*_mounts(), *self.decoys.mounts),
                 environment=_environment(),
                 pass_fds=[inner.fileno()],
                 armed=False,
             )
         except BaseException:
             self.channel.close()
+            self.decoys.close()
             raise
         finally:
             inner.close()
@@ -73,6 +76,7 @@ class Child:
         self.channel.close()
         self.sandbox.end()
         self.sandbox.wait()
+        self.decoys.close()
 
 
 class WarmChildren:
