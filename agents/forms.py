@@ -1,19 +1,27 @@
 """Forms of the pages: a new campaign, and the reasons that every control asks for."""
 
+import hashlib
+import json
 from collections.abc import Collection
 from typing import Any
 
 from django import forms
 from django.conf import settings
 
+from agents.access import why_no_claude
 from agents.directions import DIRECTIONS
 from agents.lifecycle import BudgetKind
 from agents.models.agents import RESEARCHERS
+from agents.selectors.estimates import Estimate, estimate, grouped
 from agents.services.budgets import MICRO
 from agents.services.campaigns import AgentPlan
 from experiments.errors import InvalidInput
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark
+
+MOST_COPIES = 20
+_BRIEF = "brief_"
+_DIRECTION_FIELDS = ("directions", "own_direction", "own_brief", "copies")
 
 
 class NewCampaign(forms.Form):
@@ -27,9 +35,20 @@ class NewCampaign(forms.Form):
     )
     model = forms.CharField(max_length=80, required=False, help_text="For Claude researchers")
     directions = forms.MultipleChoiceField(
+        required=False,
         choices=[(each.slug, each.title) for each in DIRECTIONS],
         widget=forms.CheckboxSelectMultiple,
         help_text="Deliberately vague and different, so that agents do not all try the same first",
+    )
+    copies = forms.IntegerField(
+        label="Agents for each direction", min_value=1, max_value=MOST_COPIES, initial=1, required=False
+    )
+    own_direction = forms.RegexField(
+        r"^[\w.\-]*$", max_length=60, required=False, label="A direction of your own",
+        help_text="A short name without spaces; say what it is about below",
+    )  # fmt: skip
+    own_brief = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), required=False, max_length=20_000, label="What it is about"
     )
     brief = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}), required=False, max_length=20_000, help_text="Told to every agent"
@@ -50,10 +69,32 @@ class NewCampaign(forms.Form):
         self.fields["researcher"].initial = "search"  # the one that cannot spend money
         self.fields["model"].initial = settings.CLAUDE_MODEL
         self.fields["directions"].initial = [each.slug for each in DIRECTIONS]
+        for each in DIRECTIONS:
+            self.fields[f"{_BRIEF}{each.slug}"] = forms.CharField(
+                widget=forms.Textarea(attrs={"rows": 4}), required=False, max_length=20_000, initial=each.brief,
+                label=f"What {each.title.lower()} is about",
+            )  # fmt: skip
+
+    @property
+    def plain_fields(self) -> list[forms.BoundField]:
+        """All but the directions, in their order."""
+        return [field for field in self if field.name not in _DIRECTION_FIELDS and not field.name.startswith(_BRIEF)]
+
+    @property
+    def direction_fields(self) -> list[tuple[str, str, bool, forms.BoundField]]:
+        """Slug, title, whether it is chosen, and the field of its text."""
+        chosen = self["directions"].value() or []
+        return [(each.slug, each.title, each.slug in chosen, self[f"{_BRIEF}{each.slug}"]) for each in DIRECTIONS]
 
     def clean(self) -> dict[str, Any]:
         """Claude researchers need a model, a key and a bound on what they cost."""
         given = super().clean() or {}
+        if not given.get("directions") and not given.get("own_direction"):
+            self.add_error("directions", "Choose at least one direction, or write one of your own.")
+        if given.get("own_direction") and not given.get("own_brief"):
+            self.add_error("own_brief", "Say what your direction is about.")
+        if given.get("researcher") == "claude" and (why := why_no_claude()):
+            self.add_error("researcher", f"{why[:1].upper()}{why[1:]}.")
         if given.get("researcher") == "claude":
             if not given.get("model"):
                 self.add_error("model", "A Claude researcher needs the name of a model.")
@@ -62,13 +103,38 @@ class NewCampaign(forms.Form):
         return given
 
     def plans(self) -> list[AgentPlan]:
-        """The agents it asks for."""
+        """The agents it asks for; a direction whose text was changed brings its own."""
         chosen = self.cleaned_data
         model = chosen["model"] if chosen["researcher"] == "claude" else ""
+        asked = [(slug, chosen.get(f"{_BRIEF}{slug}", "").strip()) for slug in chosen["directions"]]
+        asked += [(chosen["own_direction"], chosen["own_brief"])] if chosen["own_direction"] else []
         return [
-            AgentPlan(researcher=chosen["researcher"], model=model, direction=slug, name=slug)
-            for slug in chosen["directions"]
+            AgentPlan(
+                researcher=chosen["researcher"],
+                model=model,
+                direction=slug,
+                brief=brief,
+                name=slug if copy == 1 else f"{slug}-{copy}",
+            )
+            for slug, brief in asked
+            for copy in range(1, (chosen["copies"] or 1) + 1)
         ]
+
+    def estimate(self) -> Estimate:
+        """What it would take; needs a valid form."""
+        chosen = self.cleaned_data
+        return estimate(
+            benchmarks=chosen["benchmarks"],
+            agents=grouped((plan.researcher, plan.model) for plan in self.plans()),
+            budgets=self.budgets(),
+            deadline=chosen["deadline"],
+        )
+
+    def seen_mark(self) -> str:
+        """What somebody who has seen the estimate agrees to; another plan has another mark."""
+        chosen = self.cleaned_data
+        facts = [sorted(chosen["benchmarks"]), len(self.plans()), chosen["researcher"], chosen["model"], self.budgets()]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
     def budgets(self) -> dict[str, int]:
         """Limits by kind; what was left empty has none."""

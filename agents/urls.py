@@ -11,6 +11,7 @@ urlpatterns = [
     path("me/finish/", own.Finish.as_view(), name="api_finish"),
     path("events/", own.EventsAndReports.as_view(), name="api_events"),
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
+    path("campaigns/estimate/", campaigns.Estimates.as_view(), name="api_campaign_estimate"),
     path("campaigns/<int:campaign_id>/", campaigns.CampaignView.as_view(), name="api_campaign"),
     path("campaigns/<int:campaign_id>/start/", campaigns.Start.as_view(), name="api_campaign_start"),
     path("campaigns/<int:campaign_id>/freeze/", campaigns.Freeze.as_view(), name="api_campaign_freeze"),

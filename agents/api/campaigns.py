@@ -10,7 +10,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.models import Campaign
-from agents.selectors.campaigns import campaign_detail, campaigns_for
+from agents.permissions import can_run_campaigns
+from agents.selectors.campaigns import campaign_detail, campaign_of, campaigns_for
+from agents.selectors.estimates import bounds, estimate, estimate_of, grouped
 from agents.serializers import campaigns as shapes
 from agents.services.campaigns import (
     AgentPlan,
@@ -23,6 +25,7 @@ from agents.services.campaigns import (
 from experiments.api.access import caller, respond
 from experiments.api.experiments import IDEMPOTENCY
 from experiments.api.reading import idempotency_key, page, read_body, read_query
+from experiments.errors import Forbidden
 from experiments.serializers.fields import Input, page_of
 from experiments.services.idempotency import once
 
@@ -67,6 +70,36 @@ class Campaigns(APIView):
         key = idempotency_key(request)
         answer = once(user=caller(request), path=request.path, key=key, body=request.data, make=make)
         return respond(answer, reverse("api_campaign", kwargs={"campaign_id": answer.body["id"]}))
+
+
+class Estimates(APIView):
+    """What a campaign will take."""
+
+    @extend_schema(
+        operation_id="campaigns_estimate_made", parameters=[shapes.EstimateQuery], responses=shapes.EstimateFacts
+    )
+    def get(self, request: Request) -> Response:
+        """Of one that has been made: ?campaign=12."""
+        _may_plan(request)
+        query = read_query(shapes.EstimateQuery, request)
+        return Response(shapes.EstimateFacts(estimate_of(campaign_of(request.user, query["campaign"]))).data)
+
+    @extend_schema(
+        operation_id="campaigns_estimate", request=shapes.EstimateInput, responses={200: shapes.EstimateFacts}
+    )
+    def post(self, request: Request) -> Response:
+        """Of one that is only thought of: the body of `POST campaigns/`; nothing is made."""
+        _may_plan(request)
+        given = read_body(shapes.EstimateInput, request)
+        found = estimate(
+            benchmarks=given["benchmarks"],
+            agents=grouped((each["researcher"], each["model"]) for each in given["agents"]),
+            budgets=bounds(
+                shapes.amounts(given["budget"]), [shapes.amounts(each["budget"]) for each in given["agents"]]
+            ),
+            deadline=given["deadline"],
+        )
+        return Response(shapes.EstimateFacts(found).data)
 
 
 class CampaignView(APIView):
@@ -117,6 +150,11 @@ class Stop(APIView):
 def _with_reason(request: Request, shape: type[Input], verb: Callable[..., Campaign], campaign_id: int) -> Response:
     reason = read_body(shape, request)["reason"]
     return Response(_shown(request, verb(user=caller(request), campaign_id=campaign_id, reason=reason)))
+
+
+def _may_plan(request: Request) -> None:
+    if not can_run_campaigns(request.user):
+        raise Forbidden("you may not run campaigns")
 
 
 def _plan(given: dict[str, Any]) -> AgentPlan:

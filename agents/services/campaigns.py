@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import dispatch, prices
+from agents.access import why_no_claude
 from agents.directions import BY_SLUG
 from agents.lifecycle import AGENT_ENDED, CAMPAIGN_ENDED, AgentState, BudgetKind, CampaignState
 from agents.models import Agent, Budget, Campaign, Latch
@@ -20,7 +21,7 @@ from agents.permissions import can_review, can_run_campaigns
 from agents.services.control import end_agent
 from agents.services.policies import ensure_default, write_policy
 from agents.services.states import AGENT_IDLE, move_agent, move_campaign
-from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
+from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, Refused
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark
 from experiments.services import holds
@@ -89,7 +90,7 @@ def create_campaign(
 
 
 def start_campaign(*, user: "User", campaign_id: int) -> Campaign:
-    """Let its agents begin. Raises: NotFound, Forbidden, IllegalTransition."""
+    """Let its agents begin. Raises: NotFound, Forbidden, IllegalTransition, Refused without a key for Claude."""
     with transaction.atomic():
         campaign = _locked(user, campaign_id)
         if not can_run_campaigns(user):
@@ -98,6 +99,8 @@ def start_campaign(*, user: "User", campaign_id: int) -> Campaign:
             return campaign
         if campaign.state != CampaignState.DRAFT:
             raise IllegalTransition(f"campaign {campaign.pk} is {campaign.state}; only a draft can be started")
+        if campaign.agents.filter(researcher="claude").exists() and (why := why_no_claude()):
+            raise Refused(f"a Claude researcher cannot start: {why}", pointer="#/agents")
         move_campaign(campaign, CampaignState.RUNNING, actor=user, started_at=timezone.now())
         dispatch.wake(campaign.agents.exclude(researcher="outside").values_list("pk", flat=True))
     return campaign

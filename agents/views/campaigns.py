@@ -8,11 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
+from agents.access import why_no_claude
 from agents.forms import NewCampaign
+from agents.lifecycle import CampaignState
 from agents.models import Campaign
 from agents.permissions import can_run_campaigns
 from agents.selectors.campaigns import campaign_of
 from agents.selectors.dashboard import controls, glance
+from agents.selectors.estimates import estimate_lines, estimate_of
 from agents.selectors.pages import campaign_rows
 from agents.services.campaigns import (
     create_campaign,
@@ -52,6 +55,9 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
     context |= {"live_campaign": campaign_id, "live_after": last_event_number(campaign_id)}
     if part in ("", "live"):
         context["shown"] = glance(request.user, campaign)
+    if not part and campaign.state == CampaignState.DRAFT:
+        found = estimate_of(campaign)
+        context |= {"estimate": found, "lines": estimate_lines(found)}
     if part in ("", "events"):
         context |= {"events": latest_events(campaign=campaign_id), "events_url": f"{request.path}?part=events"}
     if not part:
@@ -68,12 +74,17 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
     if not can_run_campaigns(request.user):
         raise PermissionDenied
     form = NewCampaign(request.POST or None)
+    preview = request.method == "POST" and is_fragment(request)
+    context: dict[str, object] = {"form": form, "claude_access": why_no_claude()}
     if request.method == "POST" and form.is_valid():
-        made = _create(request, form)
-        if made is not None:
-            messages.success(request, f"Started with {len(form.cleaned_data['directions'])} agents.")
+        found = form.estimate()
+        context |= {"estimate": found, "lines": estimate_lines(found), "mark": form.seen_mark()}
+        unseen = form.cleaned_data["researcher"] == "claude" and request.POST.get("seen") != form.seen_mark()
+        context["confirm"] = unseen
+        if not preview and not unseen and (made := _create(request, form)) is not None:
+            messages.success(request, f"Started with {len(form.plans())} agents.")
             return redirect("campaign", made.pk)
-    return show(request, "agents/campaign_new.html", {"form": form})
+    return show(request, "agents/campaign_new.html", context, fragment="agents/_estimate.html")
 
 
 @action

@@ -39,6 +39,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "api_campaigns": {
         "name": "Another", "benchmarks": ["geography"], "agents": [{"researcher": "search", "direction": "critics"}],
     },
+    "api_campaign_estimate": {
+        "benchmarks": ["geography"], "agents": [{"researcher": "search", "direction": "critics"}],
+    },
     "api_experiments": {"benchmark": "geography", "method": {"recipe": "vanilla", "options": {}}, "seeds": 2},
     "experiment_new": {"benchmark": "geography", "method": "vanilla", "seeds": "2"},
     "api_notebook": {"body": "Notes."},

@@ -45,6 +45,12 @@ def thought(text: str, *calls: tuple[str, dict], usage: int = 10) -> Thought:
     return Thought(content=blocks, calls=made, stop_reason="tool_use" if made else "end_turn", usage={"input": usage})
 
 
+@pytest.fixture(autouse=True)
+def _some_key(settings):
+    """Claude campaigns start only with a key; nobody here asks the real API."""
+    settings.ANTHROPIC_API_KEY = "sk-of-no-use"
+
+
 @pytest.fixture
 def script(monkeypatch) -> list:
     """What the researcher "search" says in this test, in order."""

@@ -99,13 +99,15 @@ def test_the_form_makes_and_starts_one_agent_for_each_direction(reviewer):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"directions": []}, "This field is required"),
+        ({"directions": []}, "Choose at least one direction"),
+        ({"own_direction": "mine"}, "Say what your direction is about"),
         ({"researcher": "claude", "model": "claude-opus-5-5"}, "how much it may cost"),
         ({"researcher": "claude", "model": "claude-unheard-of", "dollars": "5"}, "no row for the model"),
         ({"deadline": "2001-01-01T00:00"}, "deadline has passed"),
     ],
 )
-def test_the_form_says_what_is_wrong_beside_the_field(reviewer, change, words):
+def test_the_form_says_what_is_wrong_beside_the_field(reviewer, settings, change, words):
+    settings.ANTHROPIC_API_KEY = "sk-test"
     make_benchmark("geo")
     page = reviewer.post("/campaigns/new/", {**FORM, **change})
     assert page.status_code == 200

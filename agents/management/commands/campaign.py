@@ -1,6 +1,7 @@
-"""`manage.py campaign`: start, watch, freeze, thaw and stop campaigns from a terminal."""
+"""`manage.py campaign`: estimate, start, watch, freeze, thaw and stop campaigns from a terminal."""
 
 import json
+import sys
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from agents.directions import DIRECTIONS
 from agents.lifecycle import BudgetKind
 from agents.models import Campaign
 from agents.selectors.campaigns import campaign_detail
-from agents.serializers.campaigns import CampaignDetail
+from agents.selectors.estimates import Asked, Estimate, estimate, estimate_lines
+from agents.serializers.campaigns import CampaignDetail, EstimateFacts
 from agents.services.budgets import MICRO, amount_text
 from agents.services.campaigns import (
     AgentPlan,
@@ -32,19 +34,22 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     """Acts as the lab's owner unless told otherwise; services decide what is allowed."""
 
-    help = "Starts, shows, freezes, thaws and stops campaigns."
+    help = "Estimates, starts, shows, freezes, thaws and stops campaigns."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One verb each."""
         verbs = parser.add_subparsers(dest="verb", required=True)
         start = verbs.add_parser("start", help="make a campaign and let its agents begin")
         start.add_argument("--name", default="Campaign")
-        start.add_argument("--benchmark", action="append", required=True, help="slug; may be given several times")
-        start.add_argument("--agents", type=int, default=9, help="how many; directions are given out in turn")
-        start.add_argument("--researcher", choices=["search", "claude"], default="search")
-        start.add_argument("--model", default=settings.CLAUDE_MODEL, help="for Claude researchers")
-        start.add_argument("--dollars", type=float, help="money budget; needed for Claude researchers")
-        start.add_argument("--gpu-seconds", type=int, help="worker time budget")
+        start.add_argument("--yes", action="store_true", help="start Claude researchers without asking back")
+        guess = verbs.add_parser("estimate", help="what such a campaign would take; nothing is made")
+        for each in (start, guess):
+            each.add_argument("--benchmark", action="append", required=True, help="slug; may be given several times")
+            each.add_argument("--agents", type=int, default=9, help="how many; directions are given out in turn")
+            each.add_argument("--researcher", choices=["search", "claude"], default="search")
+            each.add_argument("--model", default=settings.CLAUDE_MODEL, help="for Claude researchers")
+            each.add_argument("--dollars", type=float, help="money budget; needed for Claude researchers")
+            each.add_argument("--gpu-seconds", type=int, help="worker time budget")
         for verb, text in (("freeze", "hold every agent"), ("stop", "end it for good"), ("thaw", "let it go on")):
             held = verbs.add_parser(verb, help=text)
             held.add_argument("campaign", type=int)
@@ -69,6 +74,9 @@ class Command(BaseCommand):
 
     def _act(self, user: "User", options: dict[str, Any]) -> Campaign | None:
         verb, key = options["verb"], options.get("campaign")
+        if verb == "estimate":
+            self._show_estimate(_estimate(options), as_json=options["json"])
+            return None
         if verb == "start":
             return self._start(user, options)
         if key is None:
@@ -81,15 +89,8 @@ class Command(BaseCommand):
 
     def _start(self, user: "User", options: dict[str, Any]) -> Campaign:
         claude = options["researcher"] == "claude"
-        if claude and options["dollars"] is None:
-            raise CommandError("Claude researchers cost money: say how much with --dollars")
-        if claude and not settings.ANTHROPIC_API_KEY:
-            raise CommandError("set ANTHROPIC_API_KEY (or ANTHROPIC_API_KEY_FILE), or use --researcher search")
-        budgets = {}
-        if options["dollars"] is not None:
-            budgets[BudgetKind.MONEY.value] = int(options["dollars"] * MICRO)
-        if options["gpu_seconds"] is not None:
-            budgets[BudgetKind.GPU_SECONDS.value] = options["gpu_seconds"]
+        if claude:
+            self._confirm(options)
         plans = [
             AgentPlan(
                 researcher=options["researcher"],
@@ -99,9 +100,37 @@ class Command(BaseCommand):
             for index in range(options["agents"])
         ]
         made = create_campaign(
-            user=user, name=options["name"], benchmarks=options["benchmark"], agents=plans, budgets=budgets
+            user=user, name=options["name"], benchmarks=options["benchmark"], agents=plans, budgets=_budgets(options)
         )
         return start_campaign(user=user, campaign_id=made.pk)
+
+    def _confirm(self, options: dict[str, Any]) -> None:
+        """Money is spent only by somebody who has seen the estimate. Raises: CommandError."""
+        if options["dollars"] is None:
+            raise CommandError("Claude researchers cost money: say how much with --dollars")
+        found = _estimate(options)
+        if found.problems:
+            raise CommandError("; ".join(each.detail for each in found.problems))
+        if options["yes"]:
+            return
+        self._show_estimate(found, as_json=False, to=self.stderr)
+        if not sys.stdin.isatty():
+            raise CommandError("nothing was started: pass --yes once you have seen the estimate above")
+        if input("Start it? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise CommandError("nothing was started")
+
+    def _show_estimate(self, found: Estimate, *, as_json: bool, to: Any = None) -> None:
+        out = to or self.stdout
+        if as_json:
+            out.write(json.dumps(EstimateFacts(found).data))
+            return
+        for line in estimate_lines(found):
+            out.write(f"  {line.label:<14} {line.text}")
+        for head, lines in (("limits", found.limits), ("rests on", found.basis)):
+            for line in lines:
+                out.write(f"  {head:<14} {line}")
+        for problem in found.problems:
+            out.write(f"  {'in the way':<14} {problem.detail}")
 
     def _list(self, *, as_json: bool) -> None:
         rows = [{"id": each.pk, "name": each.name, "state": each.state} for each in Campaign.objects.all()]
@@ -130,3 +159,21 @@ class Command(BaseCommand):
         best = Experiment.objects.filter(campaign=campaign.pk, dev_pgr__isnull=False).order_by("-dev_pgr").first()
         if best is not None:
             self.stdout.write(f"  best dev PGR {best.dev_pgr:.3f}: #{best.pk} {best.title}")
+
+
+def _budgets(options: dict[str, Any]) -> dict[str, int]:
+    budgets = {}
+    if options["dollars"] is not None:
+        budgets[BudgetKind.MONEY.value] = int(options["dollars"] * MICRO)
+    if options["gpu_seconds"] is not None:
+        budgets[BudgetKind.GPU_SECONDS.value] = options["gpu_seconds"]
+    return budgets
+
+
+def _estimate(options: dict[str, Any]) -> Estimate:
+    model = options["model"] if options["researcher"] == "claude" else ""
+    return estimate(
+        benchmarks=options["benchmark"],
+        agents=[Asked(options["researcher"], model, options["agents"])],
+        budgets=_budgets(options),
+    )
