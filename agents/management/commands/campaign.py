@@ -127,8 +127,8 @@ class Command(BaseCommand):
         for line in estimate_lines(found):
             out.write(f"  {line.label:<14} {line.text}")
         for head, lines in (("limits", found.limits), ("rests on", found.basis)):
-            for line in lines:
-                out.write(f"  {head:<14} {line}")
+            for said in lines:
+                out.write(f"  {head:<14} {said}")
         for problem in found.problems:
             out.write(f"  {'in the way':<14} {problem.detail}")
 
