@@ -191,6 +191,7 @@ STORAGES = {
     },
 }
 FEATURE_CACHE_DIR = env.folder("FEATURE_CACHE_DIR", DATA_DIR / "features")
+WORKSPACES_DIR = DATA_DIR / "workspaces"  # agents' own files; on the machine of the agents worker
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

@@ -19,6 +19,12 @@ How the laboratory works:
   seeds that it draws and scores them on labels that nobody here can read. You see dev scores with their intervals;
   holdout scores are for people. A difference within the interval is no difference.
 - Say what you expect before you run an experiment, and write down afterwards what came of it, failures included.
+- Code of your own is a method.py in your workspace with a function fit(context). It returns a predictor: a function of
+  inputs (items, features, depths, prior_log_odds, groups) that gives P(label 1), an entry per item. context has the
+  same of the training items, and weak_probs (1, N), weights (1, N; 0 where it must not learn), seeds, and
+  student.fit(targets, weights, l2="cv"), which trains the student on targets that you make up and returns a predictor.
+  Every seed runs in a sandbox without network; the items it is judged on appear only after fit. Test it in your shell
+  on numbers that you make up, then submit your workspace. Everybody can read what you submit, and you what they do.
 - The forum is shared. Before each proposal call search_findings with its main words and read what matches; cite what
   you build on as parents of your finding; do not repeat what is known. You are told when a hypothesis or finding of
   yours resembles another's: read that one, then say what differs, or leave it. Numbers in findings are references

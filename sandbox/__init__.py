@@ -4,12 +4,16 @@ import subprocess
 import threading
 import time
 
-from sandbox.environment import PACKAGES, Mount, interpreter, packages
+from sandbox.environment import LAB, PACKAGES, PLACE, PROJECT, ROOT, Mount, interpreter, packages, project
 from sandbox.process import Ended, Reason, Sandboxed, SandboxUnavailable
 from sandbox.walls import WORKSPACE, Limits
 
 __all__ = [
+    "LAB",
     "PACKAGES",
+    "PLACE",
+    "PROJECT",
+    "ROOT",
     "WORKSPACE",
     "Ended",
     "Limits",
@@ -20,6 +24,7 @@ __all__ = [
     "available",
     "interpreter",
     "packages",
+    "project",
 ]
 
 _RETRY_SECONDS = 60.0

@@ -16,15 +16,33 @@ from pathlib import Path
 # What code written by agents may import; their dependencies come with them.
 PACKAGES = ("numpy", "scipy", "torch", "safetensors", "pydantic")
 PLACE = "/environment"
+# What it may import of ours: the student and the recipes. No dataset, which would be made of answers.
+PROJECT = (
+    "registry.py",
+    "workers/__init__.py",
+    "workers/w2s/__init__.py",
+    "workers/w2s/heads.py",
+    "workers/w2s/methods",
+    "workers/w2s/objectives.py",
+    "workers/w2s/problem.py",
+    "workers/w2s/spec.py",
+)
+LAB = "/lab"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A folder or file of this machine, and where the sandbox sees it; read-only unless `writable`."""
+    """A folder or file of this machine, and where the sandbox sees it; read-only unless `writable`.
+
+    most_bytes, most_files: what a writable folder may hold; None: what the limits say of scratch folders.
+    """
 
     source: Path
     target: str
     writable: bool = False
+    most_bytes: int | None = None
+    most_files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +103,9 @@ def packages(names: tuple[str, ...] = PACKAGES) -> tuple[Mount, ...]:
             if "extra ==" not in requirement:
                 waiting.append(re.split(r"[^\w.\-]", requirement, maxsplit=1)[0])
     return tuple(Mount(source, f"{PLACE}/{top}") for top, source in sorted(found.items()) if source.exists())
+
+
+@cache
+def project(names: tuple[str, ...] = PROJECT) -> tuple[Mount, ...]:
+    """These files of ours, below LAB."""
+    return tuple(Mount(ROOT / name, f"{LAB}/{name}") for name in names)

@@ -1,5 +1,6 @@
 """One running sandbox: started, watched, ended as a whole, its output bounded and passed on as it comes."""
 
+import codecs
 import contextlib
 import json
 import os
@@ -13,13 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sandbox import usage
+from sandbox import quota, usage
 from sandbox.devices import NoDevices
 from sandbox.environment import Mount
 from sandbox.seccomp import filter_program
-from sandbox.walls import WORKSPACE, Limits, Plumbing, accounts, build_command, find_bwrap
+from sandbox.walls import PROGRAMS, WORKSPACE, Limits, Plumbing, accounts, build_command, find_bwrap
 
 _WATCH_SECONDS = 0.1  # what a fork bomb gets before it is counted, where the kernel does not count for us
+_KEPT_FREE = 2**29  # bytes of a disk that writable folders are on: the lab's own database may be on it, too
+_ENVIRONMENT = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "HOME": WORKSPACE, "LANG": "C.UTF-8"}
 _END_SECONDS = 10.0  # the kernel takes a killed namespace apart in milliseconds; a busy disk can hold it up
 
 
@@ -35,6 +38,7 @@ class Reason(StrEnum):
     PROCESSES = "processes"
     MEMORY = "memory"
     FILES = "files"
+    DISK = "disk"
     ASKED = "asked"
 
 
@@ -66,6 +70,7 @@ _SENTENCES: dict[Reason, Callable[[Limits], str]] = {
     Reason.PROCESSES: lambda limits: f"had more than {limits.processes} processes and threads",
     Reason.MEMORY: lambda limits: f"used more than {limits.memory_bytes / 2**20:,.0f} MiB of memory",
     Reason.FILES: lambda limits: f"made more than {limits.files:,} files, or filled a folder beyond its quota",
+    Reason.DISK: lambda limits: "was ended because the machine's disk is nearly full",
     Reason.ASKED: lambda limits: "was stopped",
 }
 
@@ -142,7 +147,12 @@ class Sandboxed:
                     program,
                     limits=self.limits,
                     mounts=self.mounts,
-                    environment={"PATH": "/usr/bin:/bin", "HOME": WORKSPACE, "LANG": "C.UTF-8", **environment},
+                    environment={
+                        "PATH": f"{PROGRAMS}:/usr/bin:/bin",
+                        "HOME": WORKSPACE,
+                        "LANG": "C.UTF-8",
+                        **environment,
+                    },
                     with_programs=with_programs,
                     plumbing=plumbing,
                 )
@@ -229,11 +239,12 @@ class Sandboxed:
         """Carries output away until the last writer is gone; more than is allowed ends the sandbox."""
         assert self.process.stdout is not None
         left = self.limits.output_bytes
+        letters = codecs.getincrementaldecoder("utf-8")("replace")  # a piece may end in the middle of one
         with self.process.stdout as pipe:
             while data := os.read(pipe.fileno(), 65536):
                 if left > 0:
                     self._kept.append(data[:left])
-                    self._on_output(data[:left].decode("utf-8", "replace"))
+                    self._on_output(letters.decode(data[:left]))
                 left -= len(data)
                 if left < 0:
                     self.end(Reason.OUTPUT)
@@ -259,9 +270,23 @@ def _excess(pid: int, limits: Limits, mounts: Sequence[Mount]) -> Reason | None:
     if usage.made_files(pid, ("tmp", "dev/shm", WORKSPACE.lstrip("/")), limits.scratch_bytes) > limits.files:
         return Reason.FILES
     for mount in mounts:
-        if mount.writable and usage.folder_exceeds(mount.source, limits.scratch_bytes, limits.files):
-            return Reason.FILES
+        if mount.writable:
+            with contextlib.suppress(OSError):  # the folder itself has gone
+                reason = _excess_on_disk(pid, limits, mount)
+                if reason is not None:
+                    return reason
     return None
+
+
+def _excess_on_disk(pid: int, limits: Limits, mount: Mount) -> Reason | None:
+    most_bytes = limits.scratch_bytes if mount.most_bytes is None else mount.most_bytes
+    most_files = limits.files if mount.most_files is None else mount.most_files
+    nameless = usage.unlinked_bytes(pid, mount.source.stat().st_dev)
+    held = quota.of_folder(mount.source, most_bytes=most_bytes - nameless, most_files=most_files)
+    if held.exceeds(most_bytes - nameless, most_files):
+        return Reason.FILES
+    space = os.statvfs(mount.source)
+    return Reason.DISK if space.f_bavail * space.f_frsize < _KEPT_FREE else None
 
 
 def _readable(files: contextlib.ExitStack, content: bytes) -> int:

@@ -61,17 +61,29 @@ def made_files(pid: int, places: Sequence[str], size_bytes: int) -> int:
     return made
 
 
-def folder_exceeds(folder: Path, max_bytes: int, max_files: int) -> bool:
-    """Whether a folder holds more than that; links are counted, not followed."""
-    size, files, waiting = 0, 0, [os.fspath(folder)]
-    while waiting:
-        with suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                files += 1
+def unlinked_bytes(pid: int, device: int) -> int:
+    """On disk, in files of that device that a process and its descendants hold open but that have no name any more.
+
+    0 where we may not look.
+    """
+    sizes: dict[int, int] = {}
+    for process in _family(pid):
+        with suppress(OSError):
+            for descriptor in os.listdir(f"/proc/{process}/fd"):  # noqa: PTH208 - a hot path
                 with suppress(OSError):
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                if size > max_bytes or files > max_files:
-                    return True
-    return False
+                    facts = os.stat(f"/proc/{process}/fd/{descriptor}")  # noqa: PTH116 - a hot path
+                    if facts.st_nlink == 0 and facts.st_dev == device:
+                        sizes[facts.st_ino] = facts.st_blocks * 512
+    return sum(sizes.values())
+
+
+def _family(pid: int) -> list[int]:
+    found, waiting = [], [pid]
+    while waiting:
+        current = waiting.pop()
+        found.append(current)
+        with suppress(OSError, ValueError):
+            for thread in os.listdir(f"/proc/{current}/task"):  # noqa: PTH208 - a hot path
+                with suppress(OSError):
+                    waiting += map(int, Path(f"/proc/{current}/task/{thread}/children").read_text("ascii").split())
+    return found

@@ -11,6 +11,7 @@ from sandbox.devices import NAMES, safe_nodes
 from sandbox.environment import Mount, interpreter
 
 WORKSPACE = "/workspace"
+PROGRAMS = "/programs"  # first on the PATH where there are programs: `python` is the lab's
 LIMITS_SCRIPT = "/lab-limits.py"
 _USER = 1000  # what the sandbox takes itself for; outside it is whoever runs the worker
 _ACCOUNTS = b"researcher:x:1000:1000::/workspace:/bin/sh\n"
@@ -96,6 +97,9 @@ def build_command(
         command += ["--setenv", name, value]
     command += _system(with_programs)
     command += [*_proc(), *_devices()]
+    if with_programs:
+        for name in ("python", "python3"):
+            command += ["--symlink", python.executable, f"{PROGRAMS}/{name}"]
     scratch = ["/dev/shm", "/tmp"]  # noqa: S108 - inside, nobody shares it
     if all(mount.target != WORKSPACE for mount in mounts):
         scratch.append(WORKSPACE)

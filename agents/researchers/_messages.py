@@ -1,6 +1,7 @@
 """From a transcript to Messages API parameters, and from its stream of events to blocks, calls and usage."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from agents.models import Entry
 
 CACHE: dict[str, Any] = {"type": "ephemeral"}
+MOST_DEPTH = 20  # of a call's arguments; rows and pages walk them
 _CHARACTERS_PER_TOKEN = 3  # of a stream that was cut: what it has cost is not told, so it is estimated high
 
 
@@ -148,9 +150,33 @@ def _says_something(block: Mapping[str, Any]) -> bool:
 def _arguments(text: str) -> tuple[dict[str, Any], str]:
     """Arguments and an empty problem, or nothing and the problem."""
     try:
-        parsed = json.loads(text or "{}")
-    except ValueError as error:
-        return {}, f"the arguments are not valid JSON ({error}); the call was not run"
+        parsed = json.loads(text or "{}", parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        why = error if isinstance(error, ValueError) else "nested too deep"
+        return {}, f"the arguments are not valid JSON ({why}); the call was not run"
     if not isinstance(parsed, dict):
         return {}, "the arguments must be a JSON object; the call was not run"
+    if _is_deeper(parsed, MOST_DEPTH):
+        return {}, f"the arguments are nested more than {MOST_DEPTH} deep; the call was not run"
     return parsed, ""
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)

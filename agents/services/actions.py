@@ -14,6 +14,7 @@ from agents.lifecycle import ActionState
 from agents.models import Action, Agent, Step
 from agents.services.claims import Claim, held_by
 from agents.services.states import record_agent
+from agents.services.transcript import storable
 
 LONGEST_RESULT = 30_000  # characters of one tool result that the model and the page are given
 _DONE = [ActionState.DONE, ActionState.FAILED, ActionState.INTERRUPTED, ActionState.CANCELLED, ActionState.PARKED]
@@ -40,14 +41,26 @@ class Outcome:
 
 def propose_actions(agent: Agent, step: Step, calls: Sequence[Call]) -> None:
     """The calls of a reply, to be run one after the other. Needs a transaction that holds the agent's row."""
-    Action.objects.bulk_create(
-        Action(
-            step=step, index=index, call_id=call.call_id, tool=call.tool[:60], arguments=call.arguments,
-            digest=action_digest(agent, call.tool, call.arguments), result=call.problem, is_error=bool(call.problem),
-            state=ActionState.FAILED if call.problem else ActionState.PROPOSED,
-        )
-        for index, call in enumerate(calls)
-    )  # fmt: skip
+    Action.objects.bulk_create(_proposed(agent, step, index, call) for index, call in enumerate(calls))
+
+
+def _proposed(agent: Agent, step: Step, index: int, call: Call) -> Action:
+    """One call as a row. What cannot be stored as it was said is not run: it would be another call."""
+    tool, arguments = storable(call.tool)[:60], storable(call.arguments)
+    problem = call.problem
+    if not problem and (tool, arguments) != (call.tool, call.arguments):
+        problem = "the name or the arguments hold a NUL or half of a surrogate pair, or the name is too long; not run"
+    return Action(
+        step=step,
+        index=index,
+        call_id=call.call_id,
+        tool=tool,
+        arguments=arguments,
+        digest=action_digest(agent, tool, arguments),
+        result=problem,
+        is_error=bool(problem),
+        state=ActionState.FAILED if problem else ActionState.PROPOSED,
+    )
 
 
 @transaction.atomic
@@ -94,8 +107,8 @@ def action_digest(agent: Agent, tool: str, arguments: Mapping[str, Any]) -> str:
 
 
 def bounded(text: str) -> str:
-    """Text that fits a tool result, NULs removed; the middle gives way."""
-    text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    """Text that fits a tool result, what cannot be stored replaced; the middle gives way."""
+    text = storable(text)
     if len(text) <= LONGEST_RESULT:
         return text
     half = LONGEST_RESULT // 2 - 40

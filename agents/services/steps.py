@@ -21,7 +21,7 @@ from agents.services import budgets
 from agents.services.actions import Call, bounded, propose_actions, result_blocks
 from agents.services.claims import Claim, held_by, reservation_key, rest
 from agents.services.states import move_agent, record_agent
-from agents.services.transcript import append
+from agents.services.transcript import append, storable
 
 
 @transaction.atomic
@@ -69,10 +69,10 @@ def record_reply(
     if agent.state == AgentState.THINKING:
         move_agent(agent, AgentState.ACTING, lease_owner=claim.token, lease_until=agent.lease_until, doing="acting")
     claim.agent.state = agent.state
-    said = "".join(block.get("text", "") for block in content if block.get("type") == "text")
+    said = storable("".join(block.get("text", "") for block in content if block.get("type") == "text"))
     record_agent(
         agent, "step.thought", step=step.number, text=said[:4000], stop_reason=stop_reason, cost=step.cost,
-        usage=dict(usage), tools=[call.tool for call in calls],
+        usage=dict(usage), tools=storable([call.tool for call in calls]),
     )  # fmt: skip
 
 
@@ -118,6 +118,7 @@ def fail_step(
     """
     agent = held_by(claim)
     budgets.settle(agent=agent, key=reservation_key(step), spent=spent)
+    error, partial = storable(error), storable(partial)
     step.state, step.error, step.partial, step.finished_at = StepState.FAILED, error, partial, timezone.now()
     step.cost = spent.get("money", 0)
     step.save(update_fields=["state", "error", "partial", "finished_at", "cost"])

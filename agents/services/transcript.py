@@ -1,5 +1,7 @@
 """The transcript and the notebook: both only grow."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -10,12 +12,28 @@ from agents.services.states import record_agent
 from experiments.errors import InvalidInput
 
 LONGEST_NOTEBOOK = 50_000
+_NOT_KEPT = re.compile("[\\x00\ud800-\udfff]")
 
 
 def append(agent: Agent, role: str, kind: str, content: list[dict[str, Any]], *, step: Step | None = None) -> Entry:
-    """Add one message. Needs a transaction that holds the agent's row, which keeps the numbers without gaps."""
+    """Add one message. Needs a transaction that holds the agent's row, which keeps the numbers without gaps.
+
+    Signs that no row can hold are replaced: a model may say anything.
+    """
+    content = storable(content)
     last = Entry.objects.filter(agent=agent).aggregate(last=Max("number"))["last"] or 0
     return Entry.objects.create(agent=agent, number=last + 1, role=role, kind=kind, content=content, step=step)
+
+
+def storable(value: Any) -> Any:
+    """The same with every sign that PostgreSQL cannot keep (NUL, halves of surrogate pairs) replaced, however deep."""
+    if isinstance(value, str):
+        return _NOT_KEPT.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, Mapping):
+        return {storable(key): storable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(each) for each in value]
+    return value
 
 
 def since_compaction(agent: Agent) -> list[Entry]:

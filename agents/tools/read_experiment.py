@@ -41,7 +41,9 @@ class ReadExperiment(Tool):
             experiment_line(found),
             f"submitted by {found.submitter.get_username()}; standing: {found.standing}; class: {found.method_class}",
             f"hypothesis: {found.hypothesis or 'none was stated'}",
-            f"options: {json.dumps(found.options, sort_keys=True)}",
+            f"code: snapshot {found.snapshot_id} (read_snapshot)"
+            if found.snapshot_id
+            else f"options: {json.dumps(found.options, sort_keys=True)}",
         ]
         over = vanilla_difference(found.dev_score)
         if over is not None and over.value is not None and over.low is not None and over.high is not None:

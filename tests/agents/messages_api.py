@@ -52,11 +52,12 @@ class Fail:
 class MessagesAPI:
     """with MessagesAPI(script) as api: settings.ANTHROPIC_BASE_URL = api.url"""
 
-    def __init__(self, script: list[Any] | Callable[[dict[str, Any]], Any]) -> None:
+    def __init__(self, script: list[Any] | Callable[[dict[str, Any]], Any], *, port: int = 0) -> None:
+        """port: 0 for one that is free."""
         self.script = script
         self.requests: list[dict[str, Any]] = []
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

@@ -95,6 +95,25 @@ def test_a_model_of_before_adaptive_thinking_is_not_asked_for_it(roles, api):
     assert "thinking" not in api.requests[0]
 
 
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ('{"limit": NaN}', "NaN is no JSON number"),
+        ('{"limit": 1e999}', "1e999 is no JSON number"),
+        ('{"a": ' * 30 + "1" + "}" * 30, "nested more than 20 deep"),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deep"),
+        ("[1, 2]", "must be a JSON object"),
+    ],
+)
+def test_arguments_that_no_tool_could_take_are_told_to_the_model(agent, api, raw, words):
+    api.script += [Say("go", (Tool("leaderboard", raw=raw),)), Say("on", (Tool("list_methods"),))]
+    step(agent)
+    assert words in Entry.objects.get(kind="results").content[0]["content"]
+    step(agent)
+    assert agent.state == AgentState.READY
+    assert Action.objects.filter(state=ActionState.DONE).count() == 1
+
+
 def test_invalid_json_in_a_call_is_told_to_the_model_and_not_run(agent, api):
     api.script += [Say("go", (Tool("leaderboard", raw='{"benchmark": "x'), Tool("list_methods")))]
     step(agent)

@@ -66,7 +66,7 @@ async def test_the_tools_are_those_of_the_registry_that_make_sense_outside(lab, 
     assert [each.name for each in listed] == [each.name for each in outside.outside_tools()]
     by_name = {each.name: each for each in listed}
     assert {"news", "submit_experiment", "post_finding", "finish"} <= set(by_name)
-    assert by_name["submit_experiment"].input_schema["required"] == ["benchmark", "method", "title", "hypothesis"]
+    assert by_name["submit_experiment"].input_schema["required"] == ["benchmark", "title", "hypothesis"]
     assert by_name["leaderboard"].annotations.read_only_hint is True
     assert by_name["vote"].annotations.read_only_hint is False
 

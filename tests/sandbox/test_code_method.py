@@ -227,7 +227,9 @@ def test_what_is_handed_over_cannot_be_changed_for_the_next_run():
             return lambda inputs: np.zeros(len(inputs))
     """
     result = run(method, seeds=(1, 2))
-    assert all("Illegal seek" in log or log == "" for log in result.logs)  # the channel; memory is mapped and closed
+    assert all("Illegal seek" in log or log == "" for log in result.logs), (
+        result.logs
+    )  # the channel; memory is mapped and closed
 
 
 def test_sealed_memory_refuses_every_change():

@@ -8,14 +8,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 import sandbox
-import workers
 from sandbox import Limits, SandboxUnavailable
 from workers.code_method import wire
 from workers.code_method.planted import planted
@@ -65,7 +63,7 @@ class CodeResult(MethodResult):
 @cache
 def harness_digest() -> str:
     """SHA-256 of everything of ours that method code runs on: the child, the student, the recipes."""
-    root = Path(workers.__file__).resolve().parents[1]
+    root = sandbox.ROOT
     hasher = hashlib.sha256()
     for name in PROJECT:
         for path in sorted((root / name).rglob("*.py")) if (root / name).is_dir() else [root / name]:

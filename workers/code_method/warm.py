@@ -8,10 +8,8 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import sandbox
-import workers
 from sandbox import Limits, Mount, Sandboxed, SandboxUnavailable
 from workers.code_method import wire
 from workers.code_method.decoy import Decoys
@@ -20,22 +18,9 @@ START_SECONDS = 120.0  # a cold disk reads torch in half a minute
 IDLE_SECONDS = 300.0  # a waiting sandbox holds 150 MB
 # Loading torch takes a core for 1.1 s, a run of a probe half of that: with cores to spare, more than one gets ready
 KEPT_READY = max(1, min(4, (os.cpu_count() or 1) // 4))
-_LAB = "/lab"
-_ROOT = Path(workers.__file__).resolve().parents[1]
-# What method code may import of ours: the student and the recipes. No dataset, which would be made of answers.
-PROJECT = (
-    "registry.py",
-    "workers/__init__.py",
-    "workers/code_method/child.py",
-    "workers/code_method/shapes.py",
-    "workers/code_method/wire.py",
-    "workers/w2s/__init__.py",
-    "workers/w2s/heads.py",
-    "workers/w2s/methods",
-    "workers/w2s/objectives.py",
-    "workers/w2s/problem.py",
-    "workers/w2s/spec.py",
-)
+_CHILD = "workers/code_method/child.py"
+# All of ours that is in there: what method code may import, and the child that runs it
+PROJECT = (*sandbox.PROJECT, _CHILD, "workers/code_method/shapes.py", "workers/code_method/wire.py")
 
 
 class Child:
@@ -47,7 +32,7 @@ class Child:
         self.decoys = Decoys()
         try:
             self.sandbox = Sandboxed(
-                [sandbox.interpreter().executable, "-I", "-S", "-u", f"{_LAB}/{PROJECT[2]}", str(inner.fileno())],
+                [sandbox.interpreter().executable, "-I", "-S", "-u", f"{sandbox.LAB}/{_CHILD}", str(inner.fileno())],
                 limits=limits,
                 mounts=(*_mounts(), *self.decoys.mounts),
                 environment=_environment(),
@@ -142,8 +127,7 @@ def _up(child: Child) -> Child:
 
 @cache
 def _mounts() -> tuple[Mount, ...]:
-    ours = [Mount(_ROOT / path, f"{_LAB}/{path}") for path in PROJECT]
-    return (*ours, *sandbox.packages())
+    return (*sandbox.project(PROJECT), *sandbox.packages())
 
 
 def _environment() -> dict[str, str]:
