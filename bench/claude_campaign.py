@@ -5,8 +5,8 @@
     python -m bench.claude_campaign --data DIR --model-port 8400   # one that runs, started with the address of 8400:
     ANTHROPIC_API_KEY=scripted ANTHROPIC_BASE_URL=http://127.0.0.1:8400 AUTOSTART=0 make run
 
-Everything is the lab's own but the model: bench/scripted_model.py answers in its place on the loopback, with rate limits,
-overload and broken streams among its answers. No intelligence is measured, and nothing leaves the machine.
+Everything is the lab's own but the model: bench/scripted_model.py answers in its place on the loopback, with rate
+limits, overload and broken streams among its answers. No intelligence is measured, and nothing leaves the machine.
 """
 
 import argparse
@@ -57,9 +57,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="of each experiment")
     parser.add_argument("--minutes", type=float, default=20, help="until it is given up")
     parser.add_argument("--data", type=Path, help="DATA_DIR of the lab; left out: a new one, gone afterwards")
-    parser.add_argument(
-        "--model-port", type=int, default=0, help="the lab of --data runs, and looks for its model here"
-    )
+    parser.add_argument("--model-port", type=int, default=0, help="the lab of --data runs, and asks its model here")
     options = parser.parse_args()
     if options.model_port and options.data is None:
         parser.error("--model-port needs --data: which lab runs?")
@@ -148,7 +146,9 @@ def _report(campaign: "Campaign", api: MessagesAPI, model: ScriptedModel, second
     shown = [columns, *([_text(value) for value in row] for row in [*rows, sums])]
     widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
     for row in shown:
-        print("  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))))
+        cells = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        cells += [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        print("  ".join(cells))
     played = ", ".join(f"{count} x {kind}" for kind, count in sorted(model.played.items()))
     print(f"{seconds:.0f} s, {len(api.requests)} requests to the model; faults that it played: {played}")
 

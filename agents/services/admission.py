@@ -20,7 +20,7 @@ from agents.services.gpu_time import SECONDS_PER_SEED
 from agents.services.policies import current_policy
 from agents.services.states import record_agent
 from agents.tools import TOOLS, BadArguments, Tool, parse
-from experiments.errors import Refused
+from experiments.errors import LabError, Refused
 from experiments.models import Experiment
 from registry import UnknownName
 
@@ -54,6 +54,11 @@ def admit(claim: Claim, action: Action) -> Admission:
     if ruling.effect == Effect.DENY:
         answer_action(action, ActionState.FAILED, denied_text(policy, ruling), is_error=True)
         record_agent(agent, "action.denied", action=action.pk, tool=action.tool, rule=ruling.rule, note=ruling.note)
+        return Admission(Effect.DENY)
+    try:
+        _pin(agent, action)
+    except LabError as error:
+        answer_action(action, ActionState.FAILED, str(error), is_error=True)
         return Admission(Effect.DENY)
     approval = _ask(agent, policy, ruling, tool=action.tool, arguments=action.arguments, cost=cost, action=action)
     answer_action(action, ActionState.PARKED, parked_text(approval), is_error=False)
@@ -120,6 +125,18 @@ def _ruled(agent: Agent, policy: Policy, tool: str, arguments: Mapping[str, Any]
         return rule_on(policy.rules, CallFacts(tool, arguments, {}, first_code=False)), {}
     cost = dict(kind.cost(agent, parsed))
     return rule_on(policy.rules, CallFacts(tool, arguments, cost, _first_code(agent, kind, parsed))), cost
+
+
+def _pin(agent: Agent, action: Action) -> None:
+    """Make a call mean tomorrow what it means now: people approve of what they have seen. Raises: LabError."""
+    try:
+        kind = TOOLS.get(action.tool)
+        pinned = kind.pinned(agent, parse(kind, action.arguments))
+    except (UnknownName, BadArguments):
+        return
+    if pinned is not None:
+        action.arguments = dict(pinned)
+        action.save(update_fields=["arguments"])
 
 
 def _first_code(agent: Agent, kind: type[Tool], parsed: Any) -> bool:

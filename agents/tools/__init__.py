@@ -80,6 +80,14 @@ class Tool(ABC):
         """Whether a call runs an experiment with code that an agent wrote."""
         return False
 
+    @classmethod
+    def pinned(cls, agent: "Agent", arguments: Any) -> Mapping[str, Any] | None:
+        """For a call that has to wait for people: arguments that mean the same later on; None if these do.
+
+        Raises: what services raise; then the call is refused at once.
+        """
+        return None
+
     @abstractmethod
     def run(self, actor: ToolActor, arguments: Any) -> ToolResult:
         """Do it as the agent's user, through the services. Raises: what services raise; the loop tells the model."""

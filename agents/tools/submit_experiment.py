@@ -75,19 +75,17 @@ class SubmitExperiment(Tool):
         """With a snapshot or the workspace in place of a recipe."""
         return arguments.workspace or arguments.snapshot is not None
 
+    @classmethod
+    def pinned(cls, agent: "Agent", arguments: SubmitArguments) -> Mapping[str, Any] | None:
+        """The code as it is now: a workspace may be another by the time somebody has approved of it."""
+        if not arguments.workspace:
+            return None
+        rest = arguments.model_dump(exclude_unset=True, exclude={"workspace", "parents"})
+        return {**rest, "snapshot": _kept(agent, arguments)}
+
     def run(self, actor: ToolActor, arguments: SubmitArguments) -> ToolResult:
         """Returns the numbers of the experiment and its snapshot. Raises: what the services do."""
-        snapshot = arguments.snapshot
-        if arguments.workspace:
-            if actor.agent.researcher == "outside":
-                raise InvalidInput(
-                    "you have no workspace in the lab: hand code in by POST snapshots/ and name the snapshot",
-                    pointer="#/workspace",
-                )
-            code = code_of(workspace_of(actor.agent))
-            if not code:
-                raise InvalidInput("your workspace holds no *.py; write method.py first", pointer="#/workspace")
-            snapshot = create_snapshot(user=actor.user, files=code, parents=arguments.parents).pk
+        snapshot = _kept(actor.agent, arguments) if arguments.workspace else arguments.snapshot
         made = submit_experiment(
             user=actor.user,
             benchmark=arguments.benchmark,
@@ -101,3 +99,16 @@ class SubmitExperiment(Tool):
         code_note = f" of snapshot {snapshot}" if snapshot is not None else ""
         told = repeated_hypotheses(actor.agent, made)
         return ToolResult(f"Experiment #{made.pk}{code_note} is {made.state}: {made.seeds} seeds.\n{told}".strip())
+
+
+def _kept(agent: "Agent", arguments: SubmitArguments) -> int:
+    """The snapshot of the code in the workspace. Raises: InvalidInput, TooLarge."""
+    if agent.researcher == "outside":
+        raise InvalidInput(
+            "you have no workspace in the lab: hand code in by POST snapshots/ and name the snapshot",
+            pointer="#/workspace",
+        )
+    code = code_of(workspace_of(agent))
+    if not code:
+        raise InvalidInput("your workspace holds no *.py; write method.py first", pointer="#/workspace")
+    return create_snapshot(user=agent.user, files=code, parents=arguments.parents).pk

@@ -4,7 +4,9 @@ import pytest
 
 from agents.lifecycle import ActionState, AgentState
 from agents.loop import run_step
-from agents.models import Action, Entry
+from agents.models import Action, Approval, Entry
+from agents.services.approvals import approve
+from agents.services.policies import set_policy
 from agents.tools import BadArguments
 from agents.workspaces import workspace_of
 from experiments.models import Experiment
@@ -17,6 +19,7 @@ from tests.factories import make_benchmark, make_method, make_user
 pytestmark = pytest.mark.django_db
 NO_OPTIONS = {"type": "object", "properties": {}, "additionalProperties": False}
 ASKED = {"benchmark": "geography", "title": "t", "hypothesis": "h", "seeds": 2}
+ASK = [{"effect": "ask", "tool": "submit_experiment", "note": "look"}, {"effect": "allow"}]
 METHOD = "def fit(context):\n    return context.student.fit(context.weak_probs, context.weights)\n"
 
 
@@ -118,3 +121,28 @@ def test_what_no_row_can_hold_is_told_and_not_run(agent, script, call):
     assert "a NUL or half of a surrogate pair" in Entry.objects.get(kind="results").content[0]["content"]
     run_step(agent_id=agent.pk, worker="w")
     assert Action.objects.last().state == ActionState.DONE
+
+
+def test_people_approve_of_the_code_that_they_have_seen(agent, script):
+    """A workspace may be another by the time somebody has answered; what was asked about is what runs."""
+    set_policy(user=make_user("admin"), campaign_id=agent.campaign_id, rules=ASK, reason="look at code first")
+    use(agent, "write_file", path="method.py", content=METHOD)
+    script += [thought("code", ("submit_experiment", {**ASKED, "workspace": True}))]
+    run_step(agent_id=agent.pk, worker="w")
+    approval = Approval.objects.get()
+    seen = Snapshot.objects.get()
+    assert (approval.arguments, approval.action.arguments) == ({**ASKED, "snapshot": seen.pk},) * 2
+    use(agent, "write_file", path="method.py", content="import os  # something else\n")
+    approve(user=make_user("reviewer"), approval_id=approval.pk, note="fine")
+    script += [thought("on", ("read_file", {}))]
+    run_step(agent_id=agent.pk, worker="w")
+    assert Experiment.objects.get().snapshot == seen
+    assert seen.files == {"method.py": METHOD}
+
+
+def test_what_cannot_be_run_is_not_asked_about(agent, script):
+    set_policy(user=make_user("admin"), campaign_id=agent.campaign_id, rules=ASK, reason="look at code first")
+    script += [thought("code", ("submit_experiment", {**ASKED, "workspace": True}))]
+    run_step(agent_id=agent.pk, worker="w")
+    assert "write method.py first" in Action.objects.get().result
+    assert not Approval.objects.exists()
