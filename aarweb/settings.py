@@ -121,7 +121,14 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a broker may be away for as long as it likes
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 12 * 3600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 12 * 3600,
+    # Whoever sends a wake-up does not wait for a broker that is away: the reaper sends it again. Six seconds otherwise.
+    "max_retries": 1,
+    "interval_start": 0.0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file that kill -9 could damage; the reaper needs no memory
 REAPER_SECONDS = env.integer("REAPER_SECONDS", 5, least=1, most=3600)
