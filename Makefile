@@ -13,7 +13,7 @@ IN_LAB = @command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON
 newer, or name one: make $@ PYTHON=/path/to/python3" >&2; exit 1; }; exec $(PYTHON) aarweb/lab/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style layout contracts types bench check dev clean
+.PHONY: help run test lint style layout contracts types bench redteam check dev clean
 
 help:  ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,10 @@ types: dev
 
 bench:  ## Measures what should be fast, as ratios in one run; ARGS="heads pages" runs some
 	$(IN_LAB) --dev -m bench $(ARGS)
+
+redteam: export REDTEAM_HONEST ?= 500
+redteam:  ## Attacks the lab through its real doors, beside honest research; prints what was prevented or detected by what
+	$(IN_LAB) --dev -m pytest -s -q tests/redteam $(ARGS)
 
 check: lint test  ## What a change must pass: lint and test
 

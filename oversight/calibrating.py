@@ -1,0 +1,164 @@
+"""Measures detectors on a benchmark's own honest work: scored experiments, and sessions made of their predictions."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import QuerySet
+
+from experiments import scoring
+from experiments.inspecting import agreements
+from experiments.lifecycle import BenchmarkState, ExperimentState, RunState, Standing
+from experiments.models import Benchmark, Experiment, Run
+from oversight.detectors import DETECTORS, Cost, Detector, ExperimentDetector, SessionDetector
+from oversight.facts import Bits, Floats, SessionFacts, Upload
+from oversight.lifecycle import GAMING
+from oversight.models import Calibration, Decision
+from oversight.selectors.experiment_facts import experiment_facts
+from oversight.selectors.predictions import bits_of_runs
+from oversight.services.calibrations import store
+from oversight.services.detectors import setting_of
+
+MOST_EXPERIMENTS = 1000  # of a benchmark, newest first
+SESSIONS, SESSION_SIZE = 100, 40  # honest sessions, and uploads in each
+FEWEST_RUNS = 20  # below that there is nothing to draw sessions from
+MOST_RUNS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How often a detector spoke against honest work. n: experiments or sessions it looked at."""
+
+    detector: str
+    benchmark: str
+    n: int
+    flags: int
+    holds: int
+
+    @property
+    def rate(self) -> float | None:
+        """Share against which it said flag or hold."""
+        return (self.flags + self.holds) / self.n if self.n else None
+
+    @property
+    def upper(self) -> float | None:
+        """Upper end of the Wilson 95% interval of the rate."""
+        return wilson_upper(self.flags + self.holds, self.n) if self.n else None
+
+
+def calibrate(slugs: Sequence[str] = ()) -> list[Measured]:
+    """Measure every detector on these benchmarks (all that are ready by default) and keep what came out.
+
+    Honest: scored, and no reviewer has found it gaming. Rerun detectors count where probes were made.
+    Opens ground truth: for the machine of an evaluation worker. Raises: GroundTruthError.
+    """
+    scoring.become_scorer()
+    ready = Benchmark.objects.filter(state=BenchmarkState.READY)
+    found: list[Measured] = []
+    for benchmark in ready.filter(slug__in=slugs) if slugs else ready:
+        measured = [*_on_experiments(benchmark), *_on_sessions(benchmark)]
+        for each in measured:
+            if each.n:
+                _keep(benchmark, each)
+        found += measured
+    return found
+
+
+def honest(benchmark: Benchmark) -> "QuerySet[Experiment]":
+    """Scored experiments that nobody has confirmed as gaming."""
+    gaming = Decision.objects.filter(verdict__in=GAMING).values("flag__experiment")
+    found: QuerySet[Experiment] = Experiment.objects.filter(benchmark=benchmark, state=ExperimentState.SCORED)
+    found = found.exclude(standing=Standing.DISQUALIFIED).exclude(pk__in=gaming.exclude(flag__experiment=None))
+    return found.order_by("-id")
+
+
+def wilson_upper(hits: int, n: int, z: float = 1.96) -> float:
+    """Upper end of Wilson's 95% interval of a share. Source: Wilson 1927."""
+    share = hits / n
+    centre = share + z**2 / (2 * n)
+    reach = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return (centre + reach) / (1 + z**2 / n)
+
+
+def _on_experiments(benchmark: Benchmark) -> list[Measured]:
+    detectors = _of(ExperimentDetector)
+    counts = {detector.name: [0, 0, 0] for detector in detectors}
+    for key in list(honest(benchmark).values_list("pk", flat=True)[:MOST_EXPERIMENTS]):
+        facts = experiment_facts(key)
+        if facts is None:
+            continue
+        for detector in detectors:
+            if detector.cost == Cost.RERUN and not facts.probes:
+                continue
+            levels = {suspicion.level for suspicion in detector.inspect(facts)}  # type: ignore[attr-defined]
+            count = counts[detector.name]
+            count[0] += 1
+            count[1] += "flag" in levels and "hold" not in levels
+            count[2] += "hold" in levels
+    return [Measured(name, benchmark.slug, *count) for name, count in counts.items()]
+
+
+def _on_sessions(benchmark: Benchmark) -> list[Measured]:
+    """Honest sessions: real predictions of the benchmark's runs, in random order, as if they had been uploaded."""
+    keys = honest(benchmark).values_list("pk", flat=True)[:MOST_EXPERIMENTS]
+    runs = Run.objects.filter(experiment__in=list(keys), state=RunState.SCORED).order_by("-id")
+    rows = list(runs.values_list("pk", "experiment_id", "dev_accuracy")[:MOST_RUNS])
+    bits = bits_of_runs(pk for pk, _, _ in rows)
+    known = [(bits[pk]["dev"], experiment, accuracy or 0.0) for pk, experiment, accuracy in rows if pk in bits]
+    detectors = _of(SessionDetector)
+    counts = {detector.name: [0, 0, 0] for detector in detectors}
+    if len(known) >= FEWEST_RUNS:
+        shares = agreements(benchmark, np.stack([each for each, _, _ in known]))
+        rng = np.random.default_rng(benchmark.pk)
+        for _ in range(SESSIONS):
+            drawn = rng.permutation(len(known))[:SESSION_SIZE]
+            uploads = [_upload(q, known[row], shares[row]) for q, row in enumerate(drawn, start=1)]
+            session = SessionFacts(benchmark=benchmark.slug, uploads=tuple(uploads))
+            for detector in detectors:
+                levels = {suspicion.level for suspicion in detector.inspect(session)}  # type: ignore[attr-defined]
+                count = counts[detector.name]
+                count[0] += 1
+                count[1] += "flag" in levels and "hold" not in levels
+                count[2] += "hold" in levels
+    return [Measured(name, benchmark.slug, *count) for name, count in counts.items()]
+
+
+def _upload(number: int, run: tuple[Bits, int, float], shares: Floats) -> Upload:
+    bits, submitter, accuracy = run
+    return Upload(
+        upload=number,
+        evaluation=number,
+        submitter=submitter,
+        bits=bits,
+        accuracy=accuracy,
+        told=None,
+        agreements=tuple(shares.tolist()),
+    )
+
+
+def _of(kind: type[Detector]) -> list[Detector]:
+    chosen = [DETECTORS.get(name) for name in DETECTORS.names()]
+    return [each(setting_of(each.name).overrides) for each in chosen if issubclass(each, kind)]
+
+
+def _keep(benchmark: Benchmark, measured: Measured) -> Calibration:
+    return store(
+        detector=measured.detector,
+        benchmark=benchmark,
+        n=measured.n,
+        threshold=None,
+        false_positive_rate=measured.rate,
+        details={
+            "flags": measured.flags,
+            "holds": measured.holds,
+            "upper_95": measured.upper,
+            "of": "sessions" if issubclass(DETECTORS.get(measured.detector), SessionDetector) else "experiments",
+            "thresholds": _thresholds(measured.detector),
+        },
+    )
+
+
+def _thresholds(name: str) -> dict[str, object]:
+    detector = DETECTORS.get(name)(setting_of(name).overrides)
+    return detector.options.model_dump(mode="json")
