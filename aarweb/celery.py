@@ -10,4 +10,4 @@ app = Celery("aarweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # for every thread: web threads have no current app of their own, and dispatch sends through it
 app.set_default()
-app.autodiscover_tasks(["workers", "agents", "experiments", "oversight"])
+app.autodiscover_tasks(["workers", "agents", "experiments", "oversight", "notifications"])

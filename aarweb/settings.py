@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from celery.schedules import schedule
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
     "forum",
     "agents",
     "oversight",
+    "notifications",
     "workers",
 ]
 
@@ -156,6 +158,11 @@ CELERY_BEAT_SCHEDULE = {
 }
 # How long the answer to a creating call with an Idempotency-Key is kept to be repeated
 IDEMPOTENCY_DAYS = env.integer("IDEMPOTENCY_DAYS", 7, least=1, most=3650)
+CELERY_BEAT_SCHEDULE["reap-notifications"] = {
+    "task": "notifications.reap",
+    "schedule": schedule(datetime.timedelta(seconds=max(REAPER_SECONDS, 15))),
+    "options": {"queue": "default", "expires": 60},
+}
 # A worker renews its lease every third of this; the reaper puts back what nobody renewed.
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, least=3, most=3600)
 PROBE_TOP = env.integer("PROBE_TOP", 3, least=0, most=100)  # places of a leaderboard whose holders are probed
@@ -171,11 +178,29 @@ CLAUDE_TIMEOUT_SECONDS = env.integer("CLAUDE_TIMEOUT_SECONDS", 600, least=1, mos
 
 AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine search researchers, which need no key
 SUBMISSION_GUARD = "agents.guard.AgentGuard"  # what an agent submits is held and paid for; see experiments/guard.py
+EVENT_LISTENERS = ["notifications.services.telling.on_event"]  # told of every event in its own transaction
 # what each app adds to the archive of a campaign, lowest app first; see experiments/archives/tables.py
 ARCHIVE_PARTS = ["experiments.archives.parts", "forum.archive", "agents.archive"]
 
 # How many reviewers must agree, each blind to the others, before a hold is decided. A lab of one person sets 1.
 GRAVE_FLAG_REVIEWERS = env.integer("GRAVE_FLAG_REVIEWERS", 2, least=1, most=5)
+
+# E-mail to people who asked for it: smtp://USER:PASSWORD@HOST:PORT, smtps://… by TLS; without one it goes to the log
+_EMAIL = urlsplit(env.secret("EMAIL_URL"))
+try:
+    _EMAIL_PORT = _EMAIL.port or (465 if _EMAIL.scheme == "smtps" else 587)
+except ValueError as error:
+    raise env.BadSetting("EMAIL_URL: expected a port up to 65535 in smtp://USER:PASSWORD@HOST:PORT") from error
+if _EMAIL.scheme not in ("", "smtp", "smtps"):
+    raise env.BadSetting("EMAIL_URL: expected smtp://USER:PASSWORD@HOST:PORT or smtps://USER:PASSWORD@HOST:PORT")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _EMAIL.scheme else 'console'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = _EMAIL.hostname or "localhost", _EMAIL_PORT
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_EMAIL.username or ""), unquote(_EMAIL.password or "")
+EMAIL_USE_SSL = _EMAIL.scheme == "smtps"
+EMAIL_USE_TLS = bool(_EMAIL.username) and not EMAIL_USE_SSL  # a password never crosses the network in the clear
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "aarweb@localhost")
+WEBHOOK_PRIVATE = env.flag("WEBHOOK_PRIVATE", False)  # webhooks may go to private addresses and by plain http
 
 STORAGES = {
     "default": {

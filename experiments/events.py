@@ -1,9 +1,12 @@
 """The gap-free log: `record` numbers an event inside the caller's transaction."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.utils.module_loading import import_string
 
 from experiments import live
 from experiments.models import Event
@@ -39,6 +42,15 @@ def record(
         )
         (number,) = cursor.fetchone()
     transaction.on_commit(partial(live.wake, campaign), robust=True)
-    return Event.objects.create(
+    event = Event.objects.create(
         campaign=campaign, number=number, kind=kind, subject=subject, actor=actor, payload=payload or {}
     )
+    for listener in _listeners():
+        listener(event)
+    return event
+
+
+@cache
+def _listeners() -> list[Callable[[Event], None]]:
+    """What settings.EVENT_LISTENERS names: news goes up as configuration, nothing here imports it."""
+    return [import_string(path) for path in settings.EVENT_LISTENERS]
