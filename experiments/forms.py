@@ -52,8 +52,8 @@ class ExperimentFilters(forms.Form):
         return {name: str(value) for name, value in self.cleaned_data.items() if value}
 
 
-class NewExperiment(forms.Form):
-    """An experiment by hand; one field per option of the chosen method, with its range, default and help."""
+class PlainExperiment(forms.Form):
+    """What every experiment by hand says, whatever its method."""
 
     benchmark = forms.ChoiceField()
     seeds = forms.IntegerField(min_value=1, max_value=MOST_SEEDS, required=False)
@@ -67,12 +67,32 @@ class NewExperiment(forms.Form):
         help_text="What you expect, and why: written before the result, it is worth more after it",
     )
 
-    def __init__(self, *args: Any, method: Method, benchmarks: Sequence[BenchmarkChoice], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, benchmarks: Sequence[BenchmarkChoice], **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "auto_id": "new_%s"})
-        self.method = method
         self.fields["benchmark"].choices = [(each.slug, each.title) for each in benchmarks]  # type: ignore[attr-defined]
         usual = " or ".join(str(seeds) for seeds in sorted({each.default_seeds for each in benchmarks}))
         self.fields["seeds"].help_text = f"How many runs, 1 to {MOST_SEEDS}; empty: the benchmark's default ({usual})"
+
+
+class RunSnapshot(PlainExperiment):
+    """An experiment with the code of a snapshot; code has no options."""
+
+    def arguments(self) -> dict[str, Any]:
+        """For the service."""
+        return {**self.cleaned_data, "options": {}}
+
+    def blame(self, pointer: str | None, message: str) -> None:
+        """Put a service's objection beside the field its JSON pointer names; else above the form."""
+        name = (pointer or "").removeprefix("#/")
+        self.add_error(name if name in self.fields else None, message)
+
+
+class NewExperiment(PlainExperiment):
+    """An experiment by hand; one field per option of the chosen method, with its range, default and help."""
+
+    def __init__(self, *args: Any, method: Method, benchmarks: Sequence[BenchmarkChoice], **kwargs: Any) -> None:
+        super().__init__(*args, benchmarks=benchmarks, **kwargs)
+        self.method = method
         for field in self.fields.values():
             field.widget.attrs["data-keep"] = ""  # what was typed stays when another method is chosen
         definitions = method.options_schema.get("$defs", {})

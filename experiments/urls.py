@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from experiments.views import actions, benchmarks, charts, experiments, new_experiment, workshop
+from experiments.views import actions, benchmarks, charts, experiments, new_experiment, snapshots, workshop
 
 urlpatterns = [
     path("experiments/", experiments.experiment_list, name="experiments"),
@@ -20,6 +20,12 @@ urlpatterns = [
     path("leaderboard/", benchmarks.leaderboard, name="leaderboard"),
     path("methods/", workshop.methods, name="methods"),
     path("methods/<slug:name>/", workshop.method_detail, name="method"),
+    path("snapshots/", snapshots.snapshots, name="snapshots"),
+    path("snapshots/<int:snapshot_id>/", snapshots.snapshot, name="snapshot"),
+    path("snapshots/<int:snapshot_id>/archive/", snapshots.snapshot_archive, name="snapshot_archive"),
+    path("snapshots/<int:snapshot_id>/run/", snapshots.snapshot_run, name="snapshot_run"),
+    path("snapshots/<int:snapshot_id>/diff/<int:other>/", snapshots.snapshot_diff, name="snapshot_diff"),
+    path("snapshots/<int:snapshot_id>/files/<path:path>", snapshots.snapshot_file, name="snapshot_file"),
     path("workers/", workshop.worker_list, name="workers"),
     path("charts/<slug:name>/", charts.chart, name="chart"),
     path("charts/<slug:name>/table/", charts.chart_table, name="chart_table"),

@@ -67,7 +67,7 @@ def agent_resume(request: HttpRequest, agent_id: int) -> HttpResponse:
             kinds=[latch] if latch else None,
         )
 
-    return _control(request, agent_id, resume)
+    return _control(request, agent_id, resume, part="latches" if latch else "controls")
 
 
 @action
@@ -84,7 +84,8 @@ def agent_message(request: HttpRequest, agent_id: int) -> HttpResponse:
     return _control(request, agent_id, lambda: message_agent(user=person(request), agent_id=agent_id, text=text))
 
 
-def _control(request: HttpRequest, agent_id: int, verb: Callable[[], Agent]) -> HttpResponse:
+def _control(request: HttpRequest, agent_id: int, verb: Callable[[], Agent], *, part: str = "controls") -> HttpResponse:
+    """part: which fragment the form was in, and is answered by."""
     try:
         agent = verb()
         said = Said(f"{agent.name} is {agent.get_state_display().lower()}.", "good")
@@ -95,7 +96,7 @@ def _control(request: HttpRequest, agent_id: int, verb: Callable[[], Agent]) -> 
     except LabError as error:
         said = Said(str(error), "bad")
     if is_fragment(request):
-        return show(request, "", _context(request, agent_id) | {"said": said}, fragment=_PARTS["controls"])
+        return show(request, "", _context(request, agent_id) | {"said": said}, fragment=_PARTS[part])
     tell(request, said)
     return redirect("agent", agent_id)
 

@@ -44,6 +44,12 @@ def benchmarks_for(user: "Actor", method: Method) -> list[BenchmarkChoice]:
     ]
 
 
+def benchmarks_for_code(user: "Actor") -> list[BenchmarkChoice]:
+    """Ready benchmarks whose student is a probe: a sandbox holds no model to tune."""
+    ready = Benchmark.objects.visible_to(user).filter(state=BenchmarkState.READY, student="probe")
+    return [BenchmarkChoice(each.slug, each.title, each.default_seeds) for each in ready]
+
+
 def copied_values(user: "Actor", experiment_id: str) -> dict[str, Any]:
     """What a form starts with that varies an experiment; nothing for an unknown one.
 

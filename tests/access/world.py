@@ -43,6 +43,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "benchmarks": ["geography"], "agents": [{"researcher": "search", "direction": "critics"}],
     },
     "api_experiments": {"benchmark": "geography", "method": {"recipe": "vanilla", "options": {}}, "seeds": 2},
+    "snapshot_run": {"benchmark": "geography", "seeds": "2"},
     "experiment_new": {"benchmark": "geography", "method": "vanilla", "seeds": "2"},
     "api_notebook": {"body": "Notes."},
     "api_events": {"kind": "message", "text": "Something of mine."},
@@ -86,6 +87,7 @@ BODIES: dict[str, dict[str, Any]] = {
 SAMPLES: dict[str, dict[str, Any]] = {
     "api_data": {"part": "dev"},
     "api_snapshot_file": {"path": "method.py"},
+    "snapshot_file": {"path": "method.py"},
     "finding_curate": {"verb": "hide"},
     "comment_curate": {"verb": "hide"},
     "chart": {"name": "throughput"},

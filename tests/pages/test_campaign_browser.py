@@ -3,12 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from agents import live
 from agents.lifecycle import AgentState
-from agents.models import Agent, Latch
+from agents.models import Agent, Latch, Notebook, Step
 from agents.services.campaigns import AgentPlan
+from agents.services.control import confirm
 from agents.services.states import move_agent
+from experiments.snapshots.models import Snapshot
+from experiments.snapshots.services import create_snapshot
 from tests.agents.conftest import make_campaign
 from tests.factories import make_benchmark, make_experiment, make_user
 
@@ -37,12 +42,29 @@ def campaign(roles):
     )
     Latch.objects.create(agent=agents[4], kind="reviewer", reason="odd " + "y" * 120)
     Agent.objects.filter(pk=agents[4].pk).update(state="paused")
+    Notebook.objects.create(agent=agents[0], version=1, body="# Plan\n" + "look " * 300)
+    first = create_snapshot(
+        user=agents[0].user, files={"method.py": "def fit(context):\n    return " + "1 + " * 200 + "1\n"}
+    )
+    create_snapshot(user=agents[1].user, files={"method.py": "x = 1\n"}, parents=[first.pk])
     return made
 
 
 def pages(campaign) -> list[str]:
     agents = campaign.agents.order_by("id").values_list("pk", flat=True)
-    return ["/", "/campaigns/", f"/campaigns/{campaign.pk}/", "/campaigns/new/", *(f"/agents/{key}/" for key in agents)]
+    ids = list(Snapshot.objects.order_by("id").values_list("pk", flat=True))
+    code = [f"/snapshots/{ids[0]}/", f"/snapshots/{ids[0]}/diff/{ids[1]}/", f"/snapshots/{ids[0]}/run/"]
+    code += ["/snapshots/", f"/snapshots/{ids[0]}/files/method.py"]
+    books = [f"/agents/{agents[0]}/notebook/1/"]
+    return [
+        *code,
+        *books,
+        "/",
+        "/campaigns/",
+        f"/campaigns/{campaign.pk}/",
+        "/campaigns/new/",
+        *(f"/agents/{key}/" for key in agents),
+    ]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)], ids=["desk-light", "phone-dark"])
@@ -71,8 +93,6 @@ def test_clocks_run_and_news_change_cards_without_moving_the_page(surf, campaign
     )
     page.evaluate("() => { window.stays = true; scrollTo(0, 700); }")
     top = page.locator(f"#agent-{agent.pk}").bounding_box()["y"]
-    from django.db import transaction
-
     with transaction.atomic():
         move_agent(agent, AgentState.THINKING, doing="observing")
     page.wait_for_function(f"() => document.querySelector('#agent-{agent.pk}').innerText.includes('Thinking')")
@@ -96,4 +116,48 @@ def test_freeze_is_in_reach_by_keyboard_and_answers_in_place(surf, campaign):
     page.get_by_text("The campaign is frozen.").wait_for()
     page.locator("summary", has_text="Thaw").wait_for()
     page.wait_for_function("() => document.querySelector('#campaign-live').innerText.includes('5 of 5 held')")
+    assert page.evaluate("window.stays")
+
+
+def test_text_is_typed_live_and_a_pause_is_confirmed_without_a_reload(surf, campaign):
+    agent = campaign.agents.select_related("user", "campaign").order_by("id").first()
+    step = Step.objects.create(agent=agent, number=1, state="thinking")
+    Agent.objects.filter(pk=agent.pk).update(state="thinking", lease_owner="w")
+    agent.refresh_from_db()
+    surfer = surf(campaign.created_by)
+    page = surfer.open(f"/agents/{agent.pk}/")
+    surfer.wait_live()
+    page.evaluate("() => { window.stays = true; }")
+    typed = page.locator("#agent-live [data-typing]")
+    with live.Typing(agent, step) as typing:
+        for _ in range(100):  # the second socket says nothing when it is open
+            typing.say("first ")
+            page.wait_for_timeout(120)
+            if "first" in typed.inner_text():
+                break
+        before = typed.inner_text()
+        typing.say("and then more")
+        page.wait_for_function("() => document.querySelector('[data-typing]').innerText.includes('and then more')")
+        assert typed.inner_text().startswith(before.rstrip())
+
+    page.locator("summary", has_text="Pause now").click()
+    page.get_by_label("Reason").locator("visible=true").fill("this looks odd")
+    page.keyboard.press("Enter")
+    page.get_by_text(f"{agent.name} is pausing.").wait_for()
+    page.locator("#latch-reviewer", has_text="not confirmed yet").wait_for()
+    assert "this looks odd" in page.locator("#latch-reviewer").inner_text()
+    page.locator("#agent-live .badge", has_text="Pausing").wait_for()
+    page.mouse.move(5, 890)  # nobody points at the latches any more
+    with transaction.atomic():  # the loop says that nothing runs any more
+        agent.refresh_from_db()
+        move_agent(agent, AgentState.PAUSED)
+        confirm(agent)
+    page.locator("#agent-live .badge", has_text="Paused").wait_for()
+    page.wait_for_function("() => !document.querySelector('#latch-reviewer').innerText.includes('not confirmed')")
+    page.locator("#latch-reviewer summary", has_text="Release").click()
+    page.locator("#latch-reviewer input[name=reason]").fill("it was fine")
+    page.keyboard.press("Enter")
+    page.get_by_text(f"{agent.name} is ready.").wait_for()
+    page.mouse.move(5, 890)
+    page.wait_for_function("() => !document.querySelector('#latch-reviewer')")
     assert page.evaluate("window.stays")
