@@ -27,7 +27,8 @@ class Composite(SessionDetector):
     """Corr over items of x with S = Σ (a_q − ā)(2x_q − 1), with U = Σ (2x_q − 1) and the labels partialled out.
 
     An honest x correlates with S, too, because both correlate with the labels y; given y they are independent. No label
-    is needed to take y out: its products with x, S and U follow from the accuracies. Weights a_q: what was told, where
+    is needed to take y out: its products with x, S and U follow from the accuracies. Only random ancestors count:
+    an earlier seed of the same honest method would resemble x beyond the labels. Weights a_q: what was told, where
     that varies, and the exact accuracy; the smaller p-value is doubled. A permutation of a_q must agree.
     Source: Blum and Hardt 2015 (boosting). Departs: the partial correlation given y, without which one honest answer in
     twenty after random vectors looks like a composite. Classes are taken as balanced.
@@ -54,7 +55,7 @@ class Composite(SessionDetector):
             random = [each for each in before if likeness(each) < self.options.random_z]
             if len(random) < self.options.fewest or is_constant(upload) or likeness(upload) < self.options.random_z:
                 continue
-            correlation, p = self._test(before, upload)
+            correlation, p = self._test(random, upload)
             if p < self.options.p:
                 found.append(_suspicion(upload, random, correlation, p, self.options.p))
         return found

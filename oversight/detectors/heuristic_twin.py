@@ -11,6 +11,7 @@ from oversight.detectors._heuristics import bank
 from oversight.facts import Bits, ExperimentFacts
 
 RESAMPLES = 400
+CONSTANT = "always the first"  # what a student under too strong a penalty says, too; it earns nothing: a note
 
 
 class HeuristicTwinOptions(Options):
@@ -56,9 +57,10 @@ class HeuristicTwin(ExperimentDetector):
         low, kappa, called = best
         if low <= self.options.kappa:
             return []
+        worthless = called.endswith(CONSTANT) and (facts.dev_pgr is None or facts.dev_pgr <= 0)
         return [
             Suspicion(
-                level="flag",
+                level="info" if worthless else "flag",
                 title=f"Answers like a rule of thumb: {called}",
                 statistic=low,
                 threshold=self.options.kappa,

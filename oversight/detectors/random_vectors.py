@@ -26,13 +26,19 @@ def is_constant(upload: Upload) -> bool:
 
 
 def likeness(upload: Upload) -> float:
-    """Largest |z| of its agreement with a frozen arm; an inverted answer is one, too."""
-    return max((abs(chance_z(share, len(upload.bits))) for share in upload.agreements), default=np.inf)
+    """Largest |z| of its agreement with a frozen arm; an inverted answer is one, too.
+
+    Over the spread of its own answers, √(s(1 − s)) with s its share of ones, so that a threshold far out is no noise;
+    the arms' answers are taken as balanced. At s = .5 this is (agreement − .5) · 2√n.
+    """
+    share = float(upload.bits.mean())
+    spread = max(2 * np.sqrt(share * (1 - share)), 1e-9)
+    return max((abs(chance_z(each, len(upload.bits))) / spread for each in upload.agreements), default=np.inf)
 
 
 @DETECTORS.register("random-vectors")
 class RandomVectors(SessionDetector):
-    """z = max over frozen arms of |agreement − .5| · 2√n.
+    """z = max over frozen arms of |agreement − .5| · √n/√(s(1 − s)), s the share of ones; 2√n in place of it at s = .5.
 
     Source: Blum and Hardt 2015: boosting starts from random vectors and combines those that scored above one half.
     Departs: |·|, because inverted answers are informative; arms of the benchmark as references.

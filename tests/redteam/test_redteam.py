@@ -37,6 +37,7 @@ def lab(django_db_setup, django_db_blocker, tmp_path_factory):
 
     patch = pytest.MonkeyPatch()
     patch.setattr(settings, "FEATURE_CACHE_DIR", cache_dir(tmp_path_factory.mktemp("features")))
+    patch.setattr(settings, "LEASE_SECONDS", 3600)  # heartbeats see no row of an open transaction
     patch.setattr(settings, "PROBE_TOP", 0)  # the attacks ask for probes themselves
     silence_the_broker(patch)
     with django_db_blocker.unblock(), transaction.atomic():

@@ -38,6 +38,14 @@ def test_an_honest_answer_after_random_vectors_is_not():
         assert inspect(world.uploads([*vectors, world.seed(world.method())])) == []
 
 
+def test_seeds_of_one_honest_method_after_random_vectors_are_not():
+    for seed in range(20):
+        world = World(seed=seed)
+        method = world.method()
+        vectors = [world.noise() for _ in range(12)] + [world.seed(method) for _ in range(3)]
+        assert inspect(world.uploads(vectors)) == []
+
+
 def test_honest_ensembles_without_random_ancestors_are_not_looked_at():
     world = World()
     methods = [world.seed(world.method()) for _ in range(20)]

@@ -1,5 +1,7 @@
 """Rules of thumb are recognised, students are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,11 @@ def test_every_rule_and_its_opposite_are_flagged(rule):
 def test_a_rule_with_a_tenth_of_other_answers_is_still_flagged():
     noisy = BANK["longer"] ^ (np.random.default_rng(0).random(1000) < 0.1)
     assert HeuristicTwin().inspect(told(noisy))
+
+
+def test_a_student_that_collapsed_to_one_answer_and_earns_nothing_is_a_note():
+    collapsed = replace(told(np.ones(1000, bool)), dev_pgr=-0.4)
+    assert [each.level for each in HeuristicTwin().inspect(collapsed)] == ["info"]
 
 
 def test_students_and_noise_are_not():

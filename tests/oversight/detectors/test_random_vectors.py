@@ -24,6 +24,19 @@ def test_honest_answers_and_their_opposite_are_neither_even_at_500_items():
         assert levels(world.uploads([world.seed(method), ~world.seed(method), world.seed(world.method())])) == []
 
 
+def test_an_honest_threshold_far_out_is_no_noise():
+    for seed in range(20):
+        world = World(n=600, seed=seed)
+        method = world.method()
+        assert levels(world.uploads([method > np.quantile(method, 0.75), method > np.quantile(method, 0.25)])) == []
+
+
+def test_lopsided_noise_is_noise_all_the_same():
+    world = World()
+    noise = [world.rng.random(1000) < 0.8 for _ in range(2)]
+    assert levels(world.uploads(noise)) == ["hold"]
+
+
 def test_a_constant_is_a_note():
     world = World()
     assert levels(world.uploads([np.ones(1000, bool), np.zeros(1000, bool)])) == ["info", "info"]
