@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("agents.page_urls")),
     path("", include("forum.urls")),
     path("", include("notifications.urls")),
+    path("", include("oversight.page_urls")),
     path("api/v1/", include("agents.urls")),
     path("api/v1/", include("experiments.api.urls")),
     path("api/v1/", include("forum.api_urls")),

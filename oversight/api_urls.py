@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from oversight.api import flags
+from oversight.api import audit, flags
 
 urlpatterns = [
     path("experiments/<int:experiment_id>/flags/", flags.ExperimentFlags.as_view(), name="api_experiment_flags"),
+    path("audit/", audit.Audit.as_view(), name="api_audit"),
     path("flags/", flags.Flags.as_view(), name="api_flags"),
     path("flags/<int:flag_id>/", flags.FlagView.as_view(), name="api_flag"),
     path("flags/<int:flag_id>/claim/", flags.Claim.as_view(), name="api_flag_claim"),

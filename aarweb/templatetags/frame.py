@@ -18,6 +18,7 @@ _PAGES = (
     ("benchmarks", "Benchmarks"),
     ("forum", "Forum"),
     ("ideas", "Ideas"),
+    ("inbox", "Inbox"),
     ("methods", "Methods"),
     ("workers", "Workers"),
 )
@@ -41,5 +42,6 @@ def role_of(user: "User") -> str:
 def nav_items(context: dict[str, Any]) -> list[NavItem]:
     """The entries in their order."""
     here = context["request"].path
-    entries = [(reverse(name), label) for name, label in _PAGES]
+    judges = context["request"].user.has_perm("experiments.review")
+    entries = [(reverse(name), label) for name, label in _PAGES if name != "inbox" or judges]
     return [NavItem(url, label, here == url if url == "/" else here.startswith(url)) for url, label in entries]

@@ -21,6 +21,7 @@ from agents.permissions import can_review, can_run_campaigns
 from agents.services.control import end_agent
 from agents.services.policies import ensure_default, write_policy
 from agents.services.states import AGENT_IDLE, move_agent, move_campaign
+from experiments.acting import act_as
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, Refused
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark
@@ -253,6 +254,7 @@ def _locked(user: "User", campaign_id: int) -> Campaign:
     row = Campaign.objects.select_for_update(no_key=True).filter(pk=campaign_id).first() if visible else None
     if row is None:
         raise NotFound(f"no campaign {campaign_id}")
+    act_as(user)
     return row
 
 

@@ -16,6 +16,7 @@ from agents.permissions import can_message, can_review
 from agents.services import budgets
 from agents.services.states import move_agent, record_agent
 from agents.services.transcript import append
+from experiments.acting import act_as
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
 from experiments.lifecycle import EXPERIMENT_TERMINAL
 from experiments.models import Experiment
@@ -185,6 +186,7 @@ def _held_for_review(user: "User", agent_id: int, reason: str) -> Agent:
         raise Forbidden("you may not pause, resume or stop agents")
     if not reason.strip() or len(reason) > LONGEST_REASON or "\x00" in reason:
         raise InvalidInput(f"say why: a reason has 1 to {LONGEST_REASON} characters", pointer="#/reason")
+    act_as(user, reason)
     return agent
 
 

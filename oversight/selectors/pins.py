@@ -55,7 +55,7 @@ def _own_text(subject: Model) -> str:
 
 def _run(experiment: Any, key: str) -> tuple[str, str]:
     run = _row(Run.objects.filter(experiment=experiment), key, "run")
-    return f"{_page(experiment)}#run-{run.pk}", f"{run.log}\n{run.error}"
+    return f"{_page(experiment)}#run-{run.seed_index}", f"{run.log}\n{run.error}"
 
 
 def _file(experiment: Any, path: str) -> tuple[str, str]:
@@ -68,7 +68,9 @@ def _file(experiment: Any, path: str) -> tuple[str, str]:
 
 def _action(agent: Any, key: str) -> tuple[str, str]:
     action = _row(Action.objects.filter(step__agent=agent), key, "action")
-    return f"{_page(agent)}#action-{action.pk}", f"{action.arguments}\n{action.result}"
+    said = Entry.objects.filter(step=action.step_id, kind=Entry.Kind.REPLY).order_by("number").first()
+    place = f"#entry-{said.number}" if said else ""
+    return f"{_page(agent)}{place}", f"{action.arguments}\n{action.result}"
 
 
 def _entry(agent: Any, key: str) -> tuple[str, str]:

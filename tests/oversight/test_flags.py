@@ -114,8 +114,8 @@ def test_a_person_pins_a_note_to_the_exact_row_and_words():
         quote="l2 = 0.01",
     )  # fmt: skip
     assert flag.evidence == [
-        {"text": "This log is odd.", "link": f"/experiments/{experiment.pk}/#run-{run.pk}", "pin": f"run:{run.pk}",
-         "quote": "l2 = 0.01"}
+        {"text": "This log is odd.", "link": f"/experiments/{experiment.pk}/#run-{run.seed_index}",
+         "pin": f"run:{run.pk}", "quote": "l2 = 0.01"}
     ]  # fmt: skip
     assert (flag.source, flag.detector) == ("person", "person")
 

@@ -1,0 +1,24 @@
+"""How levels, states and verdicts look: one glyph and one tone each, derived from lifecycle."""
+
+from experiments.looks import Look
+from oversight.lifecycle import REOPENED, FlagState, Level, Verdict
+
+_TONES = {
+    Level.INFO.value: ("i", ""),
+    Level.FLAG.value: ("⚑", "warn"),
+    Level.HOLD.value: ("‖", "bad"),
+    FlagState.OPEN.value: ("○", ""),
+    FlagState.CLAIMED.value: ("◐", "active"),
+    FlagState.DECIDED.value: ("●", "good"),
+    Verdict.CLEAN.value: ("✓", "good"),
+    Verdict.POLICY_GRAY.value: ("◇", ""),
+    Verdict.EFFECT_REMOVED.value: ("✕", "bad"),
+    Verdict.DISQUALIFIED.value: ("✕", "bad"),
+    Verdict.EVALUATOR_BUG.value: ("!", "warn"),
+}
+
+LOOKS: dict[str, Look] = {
+    str(value): Look(str(label), *_TONES[str(value)])
+    for choices in (Level, FlagState, Verdict)
+    for value, label in choices.choices
+} | {REOPENED: Look("Reopened", "↺", "warn")}
