@@ -1,4 +1,4 @@
-"""Who acts, and why, for the database's own audit of configuration: known to its triggers until the transaction ends."""
+"""Who acts, and why, for the database's own audit: known to its triggers until the transaction ends."""
 
 from typing import TYPE_CHECKING
 

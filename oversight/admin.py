@@ -32,7 +32,21 @@ from oversight.services.detectors import set_detector
 class ReasonAction(ActionForm):
     """What every bulk action asks."""
 
-    reason = forms.CharField(max_length=2_000, required=False, widget=UnfoldAdminTextInputWidget({"placeholder": "Reason"}))
+    reason = forms.CharField(
+        max_length=2_000, required=False, widget=UnfoldAdminTextInputWidget({"placeholder": "Reason"})
+    )
+
+
+class ReasonForm(forms.ModelForm):
+    """A form that asks why, beside the row's own fields."""
+
+    reason = forms.CharField(max_length=2_000, widget=UnfoldAdminTextInputWidget, help_text="Goes into the audit trail")
+
+
+class PersonForm(UserChangeForm):
+    """The same for an account."""
+
+    reason = forms.CharField(max_length=2_000, widget=UnfoldAdminTextInputWidget, help_text="Goes into the audit trail")
 
 
 class Guarded(ModelAdmin):
@@ -80,15 +94,7 @@ class ReadOnly(Guarded):
 class WithReason(Guarded):
     """Plain configuration: every save says why, and the trail names who."""
 
-    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
-        reason = forms.CharField(max_length=2_000, widget=UnfoldAdminTextInputWidget, help_text="Goes into the audit trail")
-        return type(form.__name__, (form,), {"reason": reason})
-
-    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        return [*super().get_fieldsets(request, obj), ("Why", {"fields": ["reason"]})] if self.fieldsets else (
-            super().get_fieldsets(request, obj)
-        )
+    form = ReasonForm
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         act_as(request.user, form.cleaned_data.get("reason", ""))  # type: ignore[arg-type]
@@ -103,25 +109,14 @@ admin.site.unregister(Group)
 class People(WithReason, UserAdmin):
     """Accounts and their roles."""
 
-    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    form, add_form, change_password_form = PersonForm, UserCreationForm, AdminPasswordChangeForm
     list_display = ["username", "roles", "is_active", "is_staff", "last_login"]
     list_filter = ["groups", "is_active"]
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ["username", "password", "email"]}),
-        ("Role", {"fields": ["groups", "is_active", "is_staff"]}),
+        ("Role", {"fields": ["groups", "is_active", "is_staff", "reason"]}),
     )
-
-    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is None:  # a new account has no role yet: nothing to give a reason for
-            return UserAdmin.get_form(self, request, obj, change=change, **kwargs)
-        return super().get_form(request, obj, change=change, **kwargs)
-
-    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        return self.add_fieldsets if obj is None else super().get_fieldsets(request, obj)
-
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        return super().user_change_password(request, id, form_url)
 
     @admin.display(description="Role")
     def roles(self, user: User) -> str:

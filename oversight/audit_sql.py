@@ -1,8 +1,9 @@
 """The SQL of the audit trail: what is written for a change, and how entries are chained. Installed by a migration."""
 
 CANONICAL = """jsonb_build_array({number}, (extract(epoch FROM {row}.at) * 1000000)::bigint, {row}.actor_id,
-    {row}.actor_name, {row}.verb, {row}.subject, {row}.before, {row}.after, {row}.reason, {row}.origin, {previous})::text"""
-"""Everything an entry says and where it stands, as one text; built-in functions only, so verifying trusts none of ours."""
+    {row}.actor_name, {row}.verb, {row}.subject, {row}.before, {row}.after, {row}.reason, {row}.origin,
+    {previous})::text"""
+"""All that an entry says and where it stands, as one text, by built-in functions: verifying trusts none of ours."""
 
 CHANGE = """
 CREATE OR REPLACE FUNCTION oversight_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -72,6 +73,7 @@ BEGIN
 END $$;
 """
 
+_SEALED = CANONICAL.format(row="NEW", number="head.number + 1", previous="head.digest")
 SEAL = f"""
 CREATE OR REPLACE FUNCTION oversight_audit_seal() RETURNS trigger LANGUAGE plpgsql AS $$
 -- runs at commit, so that the head's lock is the last one any transaction takes
@@ -81,7 +83,7 @@ DECLARE
 BEGIN
     INSERT INTO oversight_audithead (id, number, digest) VALUES (1, 0, repeat('0', 64)) ON CONFLICT (id) DO NOTHING;
     SELECT number, digest INTO head FROM oversight_audithead WHERE id = 1 FOR UPDATE;
-    sealed := encode(sha256(convert_to({CANONICAL.format(row="NEW", number="head.number + 1", previous="head.digest")},
+    sealed := encode(sha256(convert_to({_SEALED},
         'UTF8')), 'hex');
     UPDATE oversight_auditentry SET number = head.number + 1, previous = head.digest, digest = sealed
         WHERE id = NEW.id;
@@ -90,9 +92,9 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER oversight_audit_seal AFTER INSERT ON oversight_auditentry
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION oversight_audit_seal();
-"""
+"""  # noqa: S608 - no value from outside
 
-# table -> kind, left out, as a digest only, who did it. A vote's content stays out of sight: the next reviewer is blind.
+# table -> kind, left out, as a digest only, who did it. A vote's content stays out of sight: the next one is blind.
 AUDITED: dict[str, tuple[str, str, str, str]] = {
     "auth_user": ("user", "last_login", "password", ""),
     "auth_user_groups": ("membership", "", "", ""),

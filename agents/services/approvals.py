@@ -27,6 +27,7 @@ from agents.services.policies import current_policy
 from agents.services.states import move_agent, record_agent
 from agents.services.transcript import append
 from agents.tools import TOOLS, BadArguments, parse
+from experiments.acting import act_as
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
 from experiments.lifecycle import sources
 from registry import UnknownName
@@ -209,6 +210,7 @@ def _locked(user: "User", approval_id: int) -> Approval:
         raise NotFound(f"no approval {approval_id}")
     if not can_review(user):
         raise Forbidden("you may not answer approvals")
+    act_as(user)
     agent = Agent.objects.select_for_update(no_key=True, of=("self",)).select_related("campaign", "user").get(pk=found)
     approval = Approval.objects.select_for_update(of=("self",)).get(pk=approval_id)
     approval.agent = agent

@@ -5,4 +5,14 @@ from oversight.models.detectors import Calibration, DetectorSetting
 from oversight.models.flags import Decision, Flag, Vote
 from oversight.models.inspections import Inspection, Refusal
 
-__all__ = ["AuditEntry", "AuditHead", "Calibration", "Decision", "DetectorSetting", "Flag", "Inspection", "Refusal", "Vote"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "Calibration",
+    "Decision",
+    "DetectorSetting",
+    "Flag",
+    "Inspection",
+    "Refusal",
+    "Vote",
+]

@@ -18,7 +18,7 @@ KINDS = sorted(kind for kind, *_ in AUDITED.values())
 
 
 def audit_for(user: "Actor", query: Mapping[str, Any]) -> "QuerySet[AuditEntry]":
-    """What the filters let through: kind or subject, actor, verb, from, until, words of the reason. Raises: Forbidden."""
+    """What the filters let through: kind, subject, actor, verb, times, words of the reason. Raises: Forbidden."""
     if not can_administer(user):
         raise Forbidden("you may not read the audit trail")
     found = AuditEntry.objects.exclude(number=None)

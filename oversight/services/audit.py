@@ -10,8 +10,9 @@ from oversight.audit_sql import AUDITED, CANONICAL, trigger_name
 from oversight.models import AuditHead
 
 GENESIS = "0" * 64
+_TEXT = CANONICAL.format(row="entry", number="entry.number", previous="entry.previous")
 _ROWS = f"""
-    SELECT id, number, previous, digest, {CANONICAL.format(row="entry", number="entry.number", previous="entry.previous")}
+    SELECT id, number, previous, digest, {_TEXT}
     FROM oversight_auditentry entry ORDER BY number NULLS LAST, id
 """  # noqa: S608 - no value from outside
 _TRIGGERS = """
@@ -47,7 +48,9 @@ def verify(*, known_head: str = "") -> Report:
             continue
         if found_number != number + 1:
             gap = f"{number + 1}" if found_number == number + 2 else f"{number + 1} to {found_number - 1}"
-            problems.append(f"entry {gap} is missing" if found_number > number else f"entry {found_number} is there twice")
+            problems.append(
+                f"entry {gap} is missing" if found_number > number else f"entry {found_number} is there twice"
+            )
         if found_previous != previous:
             problems.append(f"entry {found_number} does not follow the one before it: a row was removed or inserted")
         if hashlib.sha256(text.encode()).hexdigest() != digest:
@@ -58,7 +61,10 @@ def verify(*, known_head: str = "") -> Report:
     here = head()
     if here != f"{number}:{previous}":
         problems.append(f"the head says {here}, the last entry is {number}:{previous}: rows were removed from the end")
-    if known_head and digests.get(int(kept_number) if kept_number.isdigit() else -1, "") != known_head.partition(":")[2]:
+    if (
+        known_head
+        and digests.get(int(kept_number) if kept_number.isdigit() else -1, "") != known_head.partition(":")[2]
+    ):
         problems.append(f"the head that was kept elsewhere, {known_head}, is not in the chain: it was rewritten or cut")
     problems += _switched_off()
     return Report(number, here, problems)

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from experiments import events
+from experiments.acting import act_as
 from experiments.errors import Forbidden, InvalidInput
 from oversight.models import DetectorSetting
 from oversight.permissions import can_administer
@@ -38,6 +39,7 @@ def set_detector(
     if not can_administer(user):
         raise Forbidden("you may not set detectors")
     why = check_reason(reason)
+    act_as(user, why)
     if overrides is not None and not all(isinstance(v, int | float | str | bool) for v in overrides.values()):
         raise InvalidInput("expected option -> number, text or true/false", pointer="#/overrides")
     row, _ = DetectorSetting.objects.select_for_update().get_or_create(name=name)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from agents.models import Agent, Campaign
 from agents.services.policies import current_policy
 from experiments import events
+from experiments.acting import act_as
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
 from experiments.models import Experiment, Upload
 from forum.models import Finding
@@ -149,6 +150,7 @@ def locked_flag(user: "User", flag_id: int) -> Flag:
         raise NotFound(f"no flag {flag_id}")
     if not can_judge(user):
         raise Forbidden("you may not judge flags")
+    act_as(user)
     if found.agent_id is not None:
         Agent.objects.select_for_update(no_key=True).get(pk=found.agent_id)
     rows = Flag.objects.select_for_update(no_key=True, of=("self",)).select_related("claimed_by")

@@ -22,9 +22,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
     wanted = form.cleaned_data if form.is_valid() else {}
     kept = {name: value for name, value in wanted.items() if value}
     try:
-        rows = window(
-            audit_for(request.user, kept), order="-id", cursor=request.GET.get("cursor", ""), size=PAGE_SIZE
-        )
+        rows = window(audit_for(request.user, kept), order="-id", cursor=request.GET.get("cursor", ""), size=PAGE_SIZE)
     except Forbidden as error:
         raise PermissionDenied(str(error)) from error
     except BadCursor:
