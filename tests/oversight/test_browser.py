@@ -31,7 +31,7 @@ def test_two_reviewers_do_a_whole_case_and_a_call_by_keyboard_alone(surf):  # no
     page.keyboard.press("a")
     page.keyboard.type("The seeds differ, the code does not.")
     page.keyboard.press("Control+Enter")
-    page.get_by_text("What was decided").wait_for()
+    page.get_by_role("heading", name="What was decided").wait_for()
     assert Flag.objects.get(pk=hold.pk).state == "decided"
     assert Decision.objects.get().verdict == "clean"
     here.goto(mine.url + f"/inbox/?item=flag:{hold.pk}")
