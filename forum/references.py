@@ -29,7 +29,18 @@ if TYPE_CHECKING:
 MOST_REFERENCES = 100  # in one text
 LEVEL = 0.95
 _METRICS = ("pgr", "accuracy")
-_FIELDS = ("id", "title", "state", "standing", "seeds", "dev_pgr", "dev_score", "dev_accuracy", "benchmark__slug")
+_FIELDS = (
+    "id",
+    "title",
+    "state",
+    "standing",
+    "tainted_by",
+    "seeds",
+    "dev_pgr",
+    "dev_score",
+    "dev_accuracy",
+    "benchmark__slug",
+)
 
 PATTERN = re.compile(
     r"\{\{[ \t]*(?:(?P<metric>[a-z_]{1,20})[ \t]+)?"
@@ -169,7 +180,9 @@ def _no_number(experiment: Experiment, score: Score | None) -> str:
 
 
 def _note(experiment: Experiment) -> str:
-    return "" if experiment.standing == Standing.COUNTED else LOOKS[experiment.standing].label.lower()
+    if experiment.standing == Standing.COUNTED:
+        return "" if experiment.tainted_by_id is None else "tainted, re-verify"
+    return LOOKS[experiment.standing].label.lower()
 
 
 def _number(value: float | None, digits: int = 2) -> str:

@@ -12,6 +12,8 @@ from agents.services.control import resume_agent
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput
 from experiments.models import Event, Experiment
 from experiments.services.experiments import submit_experiment
+from forum.selectors.finding_page import thread
+from forum.services.posting import post_finding
 from oversight.models import Decision, DetectorSetting, Flag, Vote
 from oversight.services.decisions import decide_flag
 from oversight.services.flags import claim_flag, flag_by_hand, raise_flag
@@ -175,3 +177,19 @@ def test_the_database_refuses_to_forget_or_to_change_what_was_written():
     refused("UPDATE oversight_vote SET verdict = 'disqualified'")
     refused("UPDATE oversight_decision SET reason = 'other'")
     assert (Flag.objects.count(), Vote.objects.count(), Decision.objects.count()) == (1, 1, 1)
+
+
+def test_a_finding_that_cites_a_held_result_or_one_of_tainted_code_says_so():
+    experiment = agents_experiment()
+    user = experiment.submitter
+    old = make_snapshot(user, "a")
+    held = make_experiment(user=user, state="scored", snapshot=old)
+    below = make_experiment(state="scored", snapshot=make_snapshot(user, "b", old))
+    body = f"{{{{pgr exp:{held.pk}}}}} and {{{{pgr exp:{below.pk}}}}}"
+    finding = post_finding(user=user, kind="result", title="It works", body=body, experiments=[held.pk, below.pk])
+    page = thread(make_user("viewer"), finding.pk)
+    assert "re-verify" not in page.shown.html
+    raised(held, level="hold")
+    page = thread(make_user("viewer"), finding.pk)
+    assert "under review" in page.shown.html
+    assert "tainted, re-verify" in page.shown.html
