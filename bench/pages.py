@@ -20,12 +20,22 @@ WARM_UP = 3  # the first answers compile templates and open connections
 
 def addresses() -> Iterator[tuple[str, str]]:
     """Name and address of each page; the slow ends of each among them."""
+    from agents.models import Campaign
     from experiments.models import Experiment
+    from oversight.models import Flag
 
+    many, few = Campaign.objects.order_by("id")
+    agent = few.agents.order_by("id").first()
+    flag = Flag.objects.filter(state="open", level="hold").first()
     scored = Experiment.objects.filter(state="scored").order_by("-id").first()
     running = Experiment.objects.filter(state="running").first()
     middle = _far_page("/experiments/?order=-dev_pgr", pages=20)
     yield "dashboard", "/"
+    yield "dashboard of 100 agents", f"/?campaign={many.pk}"
+    yield "dashboard: 9 cards", f"/?part=live&campaign={few.pk}"
+    yield "dashboard: 100 cards", f"/?part=live&campaign={many.pk}"
+    yield "dashboard: stream", f"/?part=events&campaign={many.pk}"
+    yield "dashboard: findings", f"/?part=findings&campaign={many.pk}"
     yield "dashboard: at work", "/?part=now"
     yield "dashboard: benchmarks", "/?part=benchmarks"
     yield "experiments", "/experiments/"
@@ -44,6 +54,24 @@ def addresses() -> Iterator[tuple[str, str]]:
     yield "methods", "/methods/"
     yield "method", "/methods/logconf/"
     yield "workers", "/workers/"
+    yield "campaigns", "/campaigns/"
+    yield "new campaign", "/campaigns/new/"
+    yield "campaign of 9", f"/campaigns/{few.pk}/"
+    yield "campaign of 100", f"/campaigns/{many.pk}/"
+    yield "agent", f"/agents/{agent.pk}/"
+    yield "agent: live", f"/agents/{agent.pk}/?part=live"
+    yield "forum", "/forum/"
+    yield "ideas", "/ideas/"
+    yield "ideas of 100 agents", f"/ideas/?campaign={many.pk}"
+    yield "inbox", "/inbox/"
+    yield "inbox, a hold", f"/inbox/?item=flag:{flag.pk}"
+    yield "detectors", "/inbox/detectors/"
+    yield "snapshots", "/snapshots/"
+    yield "notifications", "/notifications/"
+    yield "audit trail", "/audit/"
+    yield "figure: diversity", "/charts/idea-diversity/"
+    yield "figure: lineage", "/charts/lineage/"
+    yield "figure: what was tried", "/charts/what-was-tried/"
     yield "figure: PGR over time", "/charts/pgr-over-time/?benchmark=geography"
     yield "figure: leaderboard", "/charts/leaderboard/?benchmark=geography&class=weak_to_strong"
     yield "figure: curves", f"/charts/training-curves/?experiment={scored.pk}"

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from aarweb.roles import sync_roles
+from bench import campaigns
 from experiments.models import (
     Baseline,
     Benchmark,
@@ -55,12 +56,14 @@ def fill(experiments: int) -> User:
     people = [owner, *(_user(name, "researcher") for name in ("ada", "noor", "tomas"))]
     people += [_user(f"search-{index}", "agent") for index in range(1, 6)]
     benchmarks, methods = _benchmarks(), _methods()
-    rows = _experiments(experiments, people, benchmarks, methods)
+    crews = campaigns.begin(owner, [each.slug for each in benchmarks])
+    rows = _experiments(experiments, people, crews, benchmarks, methods)
     for start in range(0, len(rows), BATCH):
         made = Experiment.objects.bulk_create(rows[start : start + BATCH])
         Run.objects.bulk_create((run for each in made for run in _runs(each)), batch_size=BATCH)
     Experiment.objects.exclude(state="queued").update(created_at=F("started_at"))  # the column sets itself on insert
     _events(list(Experiment.objects.order_by("-id")[:3000]), people)
+    campaigns.fill(owner, crews)
     _workers()
     return owner
 
@@ -156,8 +159,9 @@ def _frozen(benchmark: Benchmark, weak: float, ceiling: float) -> None:
 
 
 def _experiments(
-    wanted: int, people: list[User], benchmarks: list[Benchmark], methods: list[Method]
+    wanted: int, people: list[User], crews: list[campaigns.Crew], benchmarks: list[Benchmark], methods: list[Method]
 ) -> list[Experiment]:
+    """Three of ten by people, the others by the agents of the campaigns."""
     draw, now = np.random.default_rng(SEED), timezone.now()
     rows = []
     for index in range(wanted):
@@ -166,13 +170,17 @@ def _experiments(
         state = "running" if fresh and index % 2 else "queued" if fresh else _ended(float(draw.random()))
         at = now - timedelta(seconds=30 + (wanted - index) * min(600, 5 * 86_400 / wanted))
         base = 0.35 + _METHODS[method.name][2] * (1 - math.exp(-3 * index / wanted)) + 0.05 * float(draw.normal())
+        submitter, campaign = people[int(draw.integers(len(people)))], 0
+        if index % 10 >= 3:
+            crew = crews[index % len(crews)]
+            submitter, campaign = crew.agents[int(draw.integers(len(crew.agents)))].user, crew.campaign.pk
         row = Experiment(
             benchmark=benchmarks[(index % 7) // 3], method=method,
             method_class=method.method_class,
             options={"l2": round(float(draw.lognormal(-3, 1)), 4)}, method_digest=f"{index:064x}", state=state,
             title=f"{method.title}, {('small', 'wide', 'annealed', 'late')[index % 4]} setting {index % 97}",
             hypothesis="A stronger penalty keeps the student from copying the teacher's systematic errors.",
-            submitter=people[int(draw.integers(len(people)))], seeds=SEEDS_PER_EXPERIMENT,
+            submitter=submitter, campaign=campaign, seeds=SEEDS_PER_EXPERIMENT,
             standing=_standing(method, float(draw.random())), started_at=at if state != "queued" else None,
             finished_at=at + timedelta(seconds=2) if state in ("scored", "failed", "cancelled") else None,
             error="every seed failed: the loss became NaN at step 12" if state == "failed" else "",
@@ -246,7 +254,7 @@ def _events(newest_first: list[Experiment], people: list[User]) -> None:
                       payload={"experiment": each.pk, "state": each.state if kind != "submitted" else "queued"})
             )  # fmt: skip
     Event.objects.bulk_create(rows, batch_size=BATCH)
-    EventCounter.objects.create(campaign=0, last_number=len(rows))
+    EventCounter.objects.update_or_create(campaign=0, defaults={"last_number": len(rows)})
 
 
 def _workers() -> None:
