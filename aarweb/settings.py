@@ -171,7 +171,8 @@ PROBE_TOP = env.integer("PROBE_TOP", 3, least=0, most=100)  # places of a leader
 RUN_ATTEMPTS = env.integer("RUN_ATTEMPTS", 3, least=1, most=20)
 
 # Claude researchers: any endpoint that speaks the Messages API
-ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY")
+ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY")  # in a lab, only the agents' worker has it
+CLAUDE_READY = env.flag("CLAUDE_READY", False)  # "there is one" for everybody else; `manage.py up` sets it
 ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
 CLAUDE_MODEL = env.text("CLAUDE_MODEL", "claude-opus-5-5")
 CLAUDE_MAX_TOKENS = env.integer("CLAUDE_MAX_TOKENS", 16_000, least=256, most=128_000)

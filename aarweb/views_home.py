@@ -4,6 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from agents.access import has_key
 from agents.models import Campaign
 from agents.permissions import can_run_campaigns
 from agents.selectors.dashboard import chosen_campaign, controls, glance
@@ -59,7 +60,7 @@ def _frame(request: HttpRequest, campaign: Campaign | None) -> dict[str, object]
     context: dict[str, object] = {
         "can_submit": can_submit(request.user),
         "can_run": can_run_campaigns(request.user),
-        "has_key": bool(settings.ANTHROPIC_API_KEY),
+        "has_key": has_key(),
         "autostart": settings.AUTOSTART,
         "live_campaign": number,
         "live_after": last_event_number(number),

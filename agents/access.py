@@ -5,9 +5,14 @@ from django.conf import settings
 OFFICIAL = "https://api.anthropic.com"
 
 
+def has_key() -> bool:
+    """Whether the lab has a key; this process need not hold it."""
+    return bool(settings.ANTHROPIC_API_KEY) or settings.CLAUDE_READY
+
+
 def why_no_claude() -> str:
     """Empty if it can; else the sentence that says what is missing. A gateway of one's own may need no key."""
-    if settings.ANTHROPIC_API_KEY or settings.ANTHROPIC_BASE_URL.rstrip("/") != OFFICIAL:
+    if has_key() or settings.ANTHROPIC_BASE_URL.rstrip("/") != OFFICIAL:
         return ""
     return (
         "no key is set: put ANTHROPIC_API_KEY=… (or ANTHROPIC_API_KEY_FILE=…) into .env and restart the lab,"

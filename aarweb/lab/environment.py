@@ -1,18 +1,28 @@
 """What every command finds in its environment: `.env`, the secrets of DATA_DIR, a running lab's addresses."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from aarweb.lab import keys
 from aarweb.lab.errors import LabError
 from aarweb.lab.paths import Paths
 
+_KEY, _KEY_FILE = "ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE"
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 def data_paths() -> Paths:
     """The layout of DATA_DIR, by default `.data` in the project's folder; nothing is made."""
     return Paths(Path(os.environ.get("DATA_DIR") or PROJECT / ".data").expanduser().absolute())
+
+
+def without_key(variables: Mapping[str, str]) -> dict[str, str]:
+    """The same, with CLAUDE_READY=1 in place of a key; a CLAUDE_READY that somebody has set stays."""
+    rest = {name: value for name, value in variables.items() if name not in (_KEY, _KEY_FILE)}
+    if _has_key(variables):
+        rest.setdefault("CLAUDE_READY", "1")
+    return rest
 
 
 def adopt(*, starting: bool) -> None:
@@ -71,3 +81,13 @@ def _assignments(path: Path) -> dict[str, str]:
         if value:
             values[name] = value
     return values
+
+
+def _has_key(variables: Mapping[str, str]) -> bool:
+    path = variables.get(_KEY_FILE)
+    if not path:
+        return bool(variables.get(_KEY))
+    try:
+        return bool(Path(path).read_text(encoding="utf-8").strip())
+    except OSError:  # whoever needs the key says what is wrong with its file
+        return False

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from aarweb.lab.environment import without_key
+
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 
 
@@ -74,6 +76,7 @@ class Group:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",
+            env=without_key(os.environ),
             pass_fds=() if self._lock_descriptor is None else (self._lock_descriptor,),
         )
 

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from aarweb.lab.environment import PROJECT
+from aarweb.lab.environment import PROJECT, without_key
 from aarweb.lab.paths import Paths
 from aarweb.lab.processes import Program
 
@@ -24,8 +24,9 @@ _WORKERS = {
 _KNOWN = ("ignore:You're running the worker with superuser", "ignore::PendingDeprecationWarning")
 # Draws runs' seeds; gpu workers are handed seeds and never derive them.
 _NOT_FOR_GPU = {"SEED_SECRET", "SEED_SECRET_FILE"}
-# Speaks to the model's API; nobody else holds the key, least of all the worker whose sandboxes run agents' code.
-_ONLY_FOR_AGENTS = {"ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE"}
+# Speaks to the model's API. Nothing else holds the key: not the web, which everybody reaches, and least of all the
+# workers whose sandboxes run agents' code.
+_HOLDS_KEY = "worker-agents"
 
 
 def environment(paths: Paths, services: Mapping[str, str]) -> dict[str, str]:
@@ -44,13 +45,14 @@ def environment(paths: Paths, services: Mapping[str, str]) -> dict[str, str]:
 
 def prepare(variables: Mapping[str, str]) -> Program:
     """Brings the database and the static files up to date; its last line has the login link."""
-    return Program("prepare", [sys.executable, str(PROJECT / "manage.py"), "prepare"], variables, PROJECT)
+    command = [sys.executable, str(PROJECT / "manage.py"), "prepare"]
+    return Program("prepare", command, without_key(variables), PROJECT)
 
 
 def web(variables: Mapping[str, str], bind: str, port: int) -> Program:
     """HTTP and WebSocket."""
     command = [*_module("daphne"), "-v", "0", "-b", bind, "-p", str(port), "aarweb.asgi:application"]
-    return Program(WEB, command, variables, PROJECT)
+    return Program(WEB, command, without_key(variables), PROJECT)
 
 
 def background(variables: Mapping[str, str]) -> list[Program]:
@@ -62,15 +64,14 @@ def background(variables: Mapping[str, str]) -> list[Program]:
         command = [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", *level, *pool]
         # there is no other worker to agree with at the start; rows carry the state
         command += ["--without-mingle", "--without-gossip"]
-        kept_back = (_NOT_FOR_GPU if name == "worker-gpu" else set()) | (
-            set() if name == "worker-agents" else _ONLY_FOR_AGENTS
-        )
-        own = {key: value for key, value in variables.items() if key not in kept_back}
-        if name == "worker-agents":  # every thread, and its heartbeat now and then
+        kept_back = _NOT_FOR_GPU if name == "worker-gpu" else set()
+        given = variables if name == _HOLDS_KEY else without_key(variables)
+        own = {key: value for key, value in given.items() if key not in kept_back}
+        if name == _HOLDS_KEY:  # every thread, and its heartbeat now and then
             own.setdefault("DATABASE_POOL", str(AGENT_THREADS + 8))
         programs.append(Program(name, command, own, PROJECT))
     beat = [*celery, "beat", *level, "--pidfile="]
-    return [*programs, Program("beat", beat, variables, PROJECT)]
+    return [*programs, Program("beat", beat, without_key(variables), PROJECT)]
 
 
 def _module(name: str) -> list[str]:

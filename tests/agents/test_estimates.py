@@ -90,6 +90,9 @@ def test_what_is_in_the_way_is_named(benchmark, settings):
     agents = [each.detail for each in found.problems if each.pointer == "#/agents"]
     assert any("no key is set" in text for text in agents) and any("no row for the model" in text for text in agents)
     assert found.money is None
+    settings.CLAUDE_READY = True  # the agents' worker has one
+    assert not any("no key" in each.detail for each in of().problems)
+    settings.CLAUDE_READY = False
     settings.ANTHROPIC_BASE_URL = "http://gateway.example"  # may need none
     assert not any("no key" in each.detail for each in of().problems)
 
@@ -114,6 +117,8 @@ def test_a_claude_campaign_does_not_start_without_a_key(benchmark, price, settin
         start_campaign(user=campaign.created_by, campaign_id=campaign.pk)
     campaign.refresh_from_db()
     assert campaign.state == "draft"
+    settings.CLAUDE_READY = True
+    assert start_campaign(user=campaign.created_by, campaign_id=campaign.pk).state == "running"
 
 
 # The doors

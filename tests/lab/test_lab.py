@@ -28,6 +28,7 @@ PROCESSES = {
     "beat",
     "watchdog",
 }
+KEY = "sk-planted-for-the-agents-worker-alone"
 # A session that does not exist: the web has to ask the database before it can send us to the login page.
 ASKS_DATABASE = {"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345"}
 
@@ -42,7 +43,7 @@ def started(tmp_path_factory):
     home = tmp_path_factory.mktemp("home", numbered=True)
     home.chmod(0o750)
     before = modes(home)
-    lab = Lab(home / "deep" / "data")
+    lab = Lab(home / "deep" / "data", ANTHROPIC_API_KEY=KEY)
     lab.url = lab.wait_for_url()
     yield lab, before
     lab.stop()
@@ -87,6 +88,16 @@ def test_gpu_workers_are_not_told_the_secret_that_seeds_come_from(lab):
     gpu = lab.children()["worker-gpu"].environ()
     assert not [name for name in gpu if name.startswith("SEED_SECRET")]
     assert "SEED_SECRET_FILE" in lab.children()["worker-evaluation"].environ()
+
+
+def test_no_process_but_the_agents_worker_has_the_model_key_in_its_environment(lab):
+    wait_until(lambda: set(lab.children()) >= PROCESSES, "every process of the lab")
+    found = {name: process.environ() for name, process in lab.children().items()}
+    assert {name for name, variables in found.items() if KEY in variables.values()} == {"worker-agents"}
+    below = [each for name, process in lab.children().items() if name != "worker-agents"
+             for each in process.children(recursive=True)]  # fmt: skip
+    assert not [each for each in below if KEY in each.environ().values()]
+    assert found["web"]["CLAUDE_READY"] == "1"
 
 
 def test_a_command_in_another_terminal_reaches_the_lab(lab):

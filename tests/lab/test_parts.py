@@ -153,6 +153,29 @@ def test_all_pools_of_a_lab_together_fit_the_embedded_server(tmp_path):
     assert sum(pools) + room_for_commands <= int(postgres.SETTINGS["max_connections"])
 
 
+@pytest.mark.parametrize("by_file", [False, True])
+def test_only_the_agents_worker_is_given_the_model_key(tmp_path, monkeypatch, by_file):
+    path = tmp_path / "key"
+    path.write_text("sk-planted\n")
+    given = {"ANTHROPIC_API_KEY_FILE": str(path)} if by_file else {"ANTHROPIC_API_KEY": "sk-planted"}
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE", "CLAUDE_READY"):
+        monkeypatch.delenv(name, raising=False)
+    variables = programs.environment(Paths(tmp_path), given)
+    made = [programs.prepare(variables), programs.web(variables, "127.0.0.1", 1), *programs.background(variables)]
+    holders = {each.name for each in made if set(given) & set(each.environment)}
+    assert holders == {"worker-agents"}
+    told = {each.name for each in made if each.environment.get("CLAUDE_READY") == "1"}
+    assert told == {each.name for each in made} - holders
+
+
+def test_an_empty_key_is_none(tmp_path):
+    empty = tmp_path / "key"
+    empty.write_text("\n")
+    for given in ({}, {"ANTHROPIC_API_KEY": ""}, {"ANTHROPIC_API_KEY_FILE": str(empty)}):
+        assert environment.without_key({**given, "A": "1"}) == {"A": "1"}
+    assert environment.without_key({"CLAUDE_READY": "0", "ANTHROPIC_API_KEY": "k"}) == {"CLAUDE_READY": "0"}
+
+
 def test_every_queue_has_a_worker(tmp_path):
     commands = [program.command for program in programs.background({})]
     served = {queue for command in commands if "-Q" in command for queue in command[command.index("-Q") + 1].split(",")}
