@@ -132,7 +132,9 @@ def _states(crew: Crew) -> None:
             found |= {"error": "overloaded (529)", "wake_at": now + timedelta(minutes=3), "failures": 2}
         elif index % 9 == 8:
             found["state"] = "paused"
-            Latch.objects.create(agent=agent, kind="reviewer", reason="Let me read what it did first.", confirmed_at=now)
+            Latch.objects.create(
+                agent=agent, kind="reviewer", reason="Let me read what it did first.", confirmed_at=now
+            )
         Agent.objects.filter(pk=agent.pk).update(state_since=now - timedelta(seconds=index), **found)
 
 
@@ -160,7 +162,7 @@ def _findings(crews: Sequence[Crew], draw: np.random.Generator) -> None:
             mine = own[crew.campaign.pk]
             spoken = mine[min(len(mine) - 1, index * len(mine) // FINDINGS)]
             rows.append(
-                Finding(kind=kinds[index % len(kinds)], title=f"What setting {index} says about confidence", body=_REPLY,
+                Finding(kind=kinds[index % len(kinds)], title=f"What setting {index} says", body=_REPLY,
                         author=spoken.submitter, campaign=crew.campaign.pk, experiment_count=1,
                         parent_count=1 if before else 0)
             )  # fmt: skip

@@ -20,22 +20,12 @@ WARM_UP = 3  # the first answers compile templates and open connections
 
 def addresses() -> Iterator[tuple[str, str]]:
     """Name and address of each page; the slow ends of each among them."""
-    from agents.models import Campaign
     from experiments.models import Experiment
-    from oversight.models import Flag
 
-    many, few = Campaign.objects.order_by("id")
-    agent = few.agents.order_by("id").first()
-    flag = Flag.objects.filter(state="open", level="hold").first()
     scored = Experiment.objects.filter(state="scored").order_by("-id").first()
     running = Experiment.objects.filter(state="running").first()
     middle = _far_page("/experiments/?order=-dev_pgr", pages=20)
     yield "dashboard", "/"
-    yield "dashboard of 100 agents", f"/?campaign={many.pk}"
-    yield "dashboard: 9 cards", f"/?part=live&campaign={few.pk}"
-    yield "dashboard: 100 cards", f"/?part=live&campaign={many.pk}"
-    yield "dashboard: stream", f"/?part=events&campaign={many.pk}"
-    yield "dashboard: findings", f"/?part=findings&campaign={many.pk}"
     yield "dashboard: at work", "/?part=now"
     yield "dashboard: benchmarks", "/?part=benchmarks"
     yield "experiments", "/experiments/"
@@ -54,6 +44,25 @@ def addresses() -> Iterator[tuple[str, str]]:
     yield "methods", "/methods/"
     yield "method", "/methods/logconf/"
     yield "workers", "/workers/"
+    yield "figure: PGR over time", "/charts/pgr-over-time/?benchmark=geography"
+    yield "figure: leaderboard", "/charts/leaderboard/?benchmark=geography&class=weak_to_strong"
+    yield "figure: curves", f"/charts/training-curves/?experiment={scored.pk}"
+    yield "figure: throughput", "/charts/throughput/"
+
+
+def addresses_of_campaigns() -> Iterator[tuple[str, str]]:
+    """The pages that agents fill, of a campaign of 9 and of one of 100."""
+    from agents.models import Campaign
+    from oversight.models import Flag
+
+    many, few = Campaign.objects.order_by("id")
+    agent = few.agents.order_by("id").first()
+    flag = Flag.objects.filter(state="open", level="hold").first()
+    yield "dashboard of 100 agents", f"/?campaign={many.pk}"
+    yield "dashboard: 9 cards", f"/?part=live&campaign={few.pk}"
+    yield "dashboard: 100 cards", f"/?part=live&campaign={many.pk}"
+    yield "dashboard: stream", f"/?part=events&campaign={many.pk}"
+    yield "dashboard: findings", f"/?part=findings&campaign={many.pk}"
     yield "campaigns", "/campaigns/"
     yield "new campaign", "/campaigns/new/"
     yield "campaign of 9", f"/campaigns/{few.pk}/"
@@ -72,10 +81,6 @@ def addresses() -> Iterator[tuple[str, str]]:
     yield "figure: diversity", "/charts/idea-diversity/"
     yield "figure: lineage", "/charts/lineage/"
     yield "figure: what was tried", "/charts/what-was-tried/"
-    yield "figure: PGR over time", "/charts/pgr-over-time/?benchmark=geography"
-    yield "figure: leaderboard", "/charts/leaderboard/?benchmark=geography&class=weak_to_strong"
-    yield "figure: curves", f"/charts/training-curves/?experiment={scored.pk}"
-    yield "figure: throughput", "/charts/throughput/"
 
 
 def _far_page(address: str, *, pages: int) -> str:
@@ -137,7 +142,7 @@ def run(experiments: int, repeats: int) -> bool:
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(get_user_model().objects.get(username="owner"))
     slow = []
-    for name, address in addresses():
+    for name, address in (*addresses(), *addresses_of_campaigns()):
         headers = {"HX-Request": "true"} if "part=" in address else {}
         with CaptureQueriesContext(connection) as caught:
             answer = client.get(address, headers=headers)

@@ -4,18 +4,25 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from django.core.cache import cache
+from django.db.models import Count, Max, Q, QuerySet
+
 from experiments.models import Experiment
-from experiments.selectors.ideas import MOST, tried_experiments
+from experiments.selectors.ideas import tried_experiments
 from experiments.selectors.scores import dev_score
 from experiments.snapshots.models import SnapshotParent
-from forum.models import Finding, FindingExperiment, FindingParent
+from forum.models import Finding, FindingExperiment, FindingParent, Hide
+from forum.permissions import can_curate
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
 MOST_NODES = 200  # of the figure; what has descent comes first
+LOOKED_AT = 3000  # newest experiments, among which those with descent are found
+CACHE_SECONDS = 3600
 MOST_PARENTS = 12  # of one experiment
 
 
@@ -53,54 +60,76 @@ class LineageRow:
 
 
 def lineage_rows(user: "Actor", campaign: int) -> list[LineageRow]:
-    """Experiments with descent, the newest MOST_NODES of them, oldest first; of all that there are among MOST."""
-    rows = tried_experiments(user, campaign)
-    ids = set(rows.order_by("-pk").values_list("pk", flat=True)[:MOST])
-    origins = _origins(user, ids)
-    children: dict[int, int] = defaultdict(int)
-    for found in origins.values():
-        for parent in {each.parent for each in found}:
-            children[parent] += 1
-    kept = sorted({*origins, *children})[-MOST_NODES:]
-    facts = Experiment.objects.filter(pk__in=kept).select_related("submitter")
+    """Experiments with descent, the newest MOST_NODES of them, oldest first; of all that there are among LOOKED_AT."""
+    family = _family(user, campaign)
+    facts = Experiment.objects.filter(pk__in=family).select_related("submitter")
     facts = facts.only("title", "state", "seeds", "created_at", "dev_pgr", "dev_score", "submitter__username")
-    return [_row(each, origins.get(each.pk, []), children[each.pk]) for each in facts.order_by("pk")]
+    return [_row(each, *family[each.pk]) for each in facts.order_by("pk")]
 
 
-def _origins(user: "Actor", ids: set[int]) -> dict[int, list[Origin]]:
+def _family(user: "Actor", campaign: int) -> dict[int, tuple[list[Origin], int]]:
+    """What each kept experiment builds on, and how many build on it; kept until there is news.
+
+    Descent is stated once, with the experiment or the finding; only hiding a finding takes a line away.
+    """
+    rows, findings = tried_experiments(user, campaign), Finding.objects.visible_to(user)
+    latest = rows.aggregate(last=Max("pk"), count=Count("pk"))
+    hidden = Hide.objects.aggregate(last=Max("pk"), standing=Count("pk", filter=Q(lifted_at=None)))
+    said = FindingExperiment.objects.aggregate(last=Max("pk"))["last"]
+    key = f"lineage:{campaign}:{can_curate(user)}:{latest['last']}:{latest['count']}:{said}:{sorted(hidden.items())}"
+    key = sha256(key.encode()).hexdigest()
+    found: dict[int, tuple[list[Origin], int]] | None = cache.get(key)
+    if found is None:
+        ids = set(rows.order_by("-pk").values_list("pk", flat=True)[:LOOKED_AT])
+        origins = _origins(rows, findings, ids) if ids else {}
+        children: dict[int, int] = defaultdict(int)
+        for known in origins.values():
+            for parent in {each.parent for each in known}:
+                children[parent] += 1
+        kept = sorted({*origins, *children})[-MOST_NODES:]
+        found = {each: (origins.get(each, []), children[each]) for each in kept}
+        cache.set(key, found, CACHE_SECONDS)
+    return found
+
+
+def _origins(rows: QuerySet[Any], findings: QuerySet[Any], ids: set[int]) -> dict[int, list[Origin]]:
+    """ids: the newest of rows."""
     found: dict[int, list[Origin]] = defaultdict(list)
-    for child, parent, via in [*_reruns(ids), *_code(ids), *_citations(user, ids)]:
+    chosen = rows.filter(pk__gte=min(ids), pk__lte=max(ids)).order_by()
+    for child, parent, via in [*_reruns(chosen), *_code(chosen), *_citations(findings, chosen)]:
         known = found[child]
         if parent in ids and parent != child and len(known) < MOST_PARENTS and all(o.parent != parent for o in known):
             known.append(Origin(parent, via))
     return {child: lines for child, lines in found.items() if lines}
 
 
-def _reruns(ids: set[int]) -> Iterable[tuple[int, int, str]]:
-    rows = Experiment.objects.filter(pk__in=ids, rerun_of__isnull=False).values_list("pk", "rerun_of")
+def _reruns(chosen: QuerySet[Any]) -> Iterable[tuple[int, int, str]]:
+    rows = chosen.filter(rerun_of__isnull=False).values_list("pk", "rerun_of")
     return [(child, parent, "rerun") for child, parent in rows if parent]
 
 
-def _code(ids: set[int]) -> Iterable[tuple[int, int, str]]:
+def _code(chosen: QuerySet[Any]) -> Iterable[tuple[int, int, str]]:
     """To the first experiment that ran the parent's code."""
     using: dict[int, list[int]] = defaultdict(list)
-    rows = Experiment.objects.filter(pk__in=ids, snapshot__isnull=False).order_by("pk")
+    rows = chosen.filter(snapshot__isnull=False).order_by("pk")
     for pk, snapshot in rows.values_list("pk", "snapshot"):
         using[snapshot or 0].append(pk)
     links = SnapshotParent.objects.filter(child__in=using, parent__in=using).values_list("child", "parent")
     return [(child, using[parent][0], "code") for code, parent in links for child in using[code]]
 
 
-def _citations(user: "Actor", ids: set[int]) -> Iterable[tuple[int, int, str]]:
+def _citations(findings: QuerySet[Any], chosen: QuerySet[Any]) -> Iterable[tuple[int, int, str]]:
     """A finding on new experiments that builds on a finding on older ones."""
     speaks: dict[int, list[int]] = defaultdict(list)
-    links: Any = FindingExperiment.objects.filter(experiment__in=ids, finding__in=Finding.objects.visible_to(user))
+    links: Any = FindingExperiment.objects.filter(experiment__in=chosen.values("pk"), finding__in=findings)
     for finding, experiment in links.order_by("experiment").values_list("finding", "experiment"):
         speaks[finding].append(experiment)
-    parents = FindingParent.objects.filter(finding__in=speaks, parent__in=speaks).order_by("finding", "parent")
-    for finding, parent in parents.values_list("finding", "parent"):
-        older = speaks[parent][:MOST_PARENTS]
-        for child in speaks[finding][:MOST_PARENTS]:
+    if not speaks:
+        return
+    parents = FindingParent.objects.filter(finding__gte=min(speaks), parent__gte=min(speaks))
+    for finding, parent in parents.order_by("finding", "parent").values_list("finding", "parent"):
+        older = speaks[parent][:MOST_PARENTS] if finding in speaks and parent in speaks else []
+        for child in speaks[finding][:MOST_PARENTS] if older else []:
             yield from ((child, each, f"finding {parent}") for each in older if each < child)
 
 

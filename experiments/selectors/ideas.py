@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
-from django.db.models import Count, F, Max, Q, QuerySet, Value
+from django.db.models import Count, F, Max, Q, QuerySet, Sum, Value
 from django.db.models.functions import Left
 
 from experiments import ideas
@@ -22,6 +23,7 @@ WINDOW = 20  # ideas compared with each other
 MOST_POINTS = 150  # of the figure
 MOST_GROUPS = 200  # lines of the table
 CACHE_SECONDS = 3600
+_COUNTED = Q(state=ExperimentState.SCORED, standing__in=[Standing.COUNTED, Standing.POLICY_GRAY])
 _BEATS_VANILLA = Q(dev_score__vanilla__low__gt=0)
 
 
@@ -82,11 +84,24 @@ def diversity_rows(user: "Actor", campaign: int) -> list[DiversityRow]:
 
 
 def tried_rows(user: "Actor", campaign: int) -> list[TriedRow]:
-    """What was tried, the best first, dead ends at the end."""
+    """What was tried, the best first, dead ends at the end; kept until something ends or is judged."""
     rows = tried_experiments(user, campaign)
+    ended = Q(state__in=EXPERIMENT_TERMINAL)
+    known = rows.aggregate(
+        Max("pk"), Count("pk"), ended=Count("pk", filter=ended), counted=Count("pk", filter=_COUNTED),
+        sum=Sum("dev_pgr", filter=_COUNTED), which=Sum("pk", filter=_COUNTED),
+    )  # fmt: skip
+    key = "ideas-tried:" + sha256(f"{campaign}:{sorted(known.items())}".encode()).hexdigest()
+    found: list[TriedRow] | None = cache.get(key)
+    if found is None:
+        found = _tried_rows(rows)
+        cache.set(key, found, CACHE_SECONDS)
+    return found
+
+
+def _tried_rows(rows: QuerySet[Any]) -> list[TriedRow]:
     newest = rows.order_by("-pk").values_list("pk", flat=True)[MOST : MOST + 1].first()
     rows = rows.filter(pk__gt=newest) if newest else rows
-    counted = Q(state=ExperimentState.SCORED, standing__in=[Standing.COUNTED, Standing.POLICY_GRAY])
     groups = (
         rows.order_by()
         .values("method", "method__title", "benchmark", "benchmark__slug", "snapshot", "snapshot__digest")
@@ -95,15 +110,15 @@ def tried_rows(user: "Actor", campaign: int) -> list[TriedRow]:
             scored=Count("pk", filter=Q(state=ExperimentState.SCORED)),
             failed=Count("pk", filter=Q(state=ExperimentState.FAILED)),
             open=Count("pk", filter=~Q(state__in=EXPERIMENT_TERMINAL)),
-            good=Count("pk", filter=counted & _BEATS_VANILLA),
+            good=Count("pk", filter=_COUNTED & _BEATS_VANILLA),
             submitters=Count("submitter", distinct=True),
-            best_pgr=Max("dev_pgr", filter=counted),
+            best_pgr=Max("dev_pgr", filter=_COUNTED),
             last_tried=Max("created_at"),
         )
         .order_by(F("best_pgr").desc(nulls_last=True), "-last_tried")[:MOST_GROUPS]
     )
     found = list(groups)
-    best = _best_of(rows.filter(counted), found)
+    best = _best_of(rows.filter(_COUNTED), found)
     return [_tried(group, best.get(_group_key(group))) for group in found]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from experiments import ideas
 from experiments.charts import CHARTS
+from experiments.models import Experiment
 from experiments.selectors.ideas import WINDOW, diversity_rows, tried_rows
 from experiments.snapshots.services import create_snapshot
 from forum.lineage import Origin, lineage_rows
@@ -90,6 +91,22 @@ def test_what_was_tried_names_dead_ends():
     assert (rows["Good"].tried, rows["Good"].submitters, rows["Good"].experiment) == (2, 2, best.pk)
     assert (rows["Bad"].best, rows["Bad"].failed, rows["Bad"].scored) == (pytest.approx(0.41), 1, 2)
     assert rows["Fresh"].best is None and rows["Fresh"].experiment is None
+
+
+@pytest.mark.django_db
+def test_what_was_tried_and_lineage_are_kept_until_there_is_news(django_assert_max_num_queries):
+    user, method = member(), make_method("good")
+    best = make_experiment(user=user, method=method, state="scored", dev=0.9)
+    second = make_experiment(user=user, method=method, benchmark=best.benchmark, state="scored", dev=0.7, rerun_of=best)
+    tried, family = tried_rows(user, 0), lineage_rows(user, 0)
+    with django_assert_max_num_queries(1):
+        assert tried_rows(user, 0) == tried and tried[0].experiment == best.pk
+    with django_assert_max_num_queries(5):
+        assert lineage_rows(user, 0) == family and family[0].leads_to == 1
+    Experiment.objects.filter(pk=best.pk).update(standing="disqualified")
+    assert tried_rows(user, 0)[0].experiment == second.pk
+    third = make_experiment(user=user, method=method, benchmark=best.benchmark, rerun_of=best)
+    assert [row.experiment for row in lineage_rows(user, 0)] == [best.pk, second.pk, third.pk]
 
 
 @pytest.mark.django_db
