@@ -183,7 +183,7 @@ AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine sear
 SUBMISSION_GUARD = "agents.guard.AgentGuard"  # what an agent submits is held and paid for; see experiments/guard.py
 EVENT_LISTENERS = ["notifications.services.telling.on_event"]  # told of every event in its own transaction
 # what each app adds to the archive of a campaign, lowest app first; see experiments/archives/tables.py
-ARCHIVE_PARTS = ["experiments.archives.parts", "forum.archive", "agents.archive"]
+ARCHIVE_PARTS = ["experiments.archives.parts", "forum.archive", "agents.archive", "oversight.archive"]
 
 # How many reviewers must agree, each blind to the others, before a hold is decided. A lab of one person sets 1.
 GRAVE_FLAG_REVIEWERS = env.integer("GRAVE_FLAG_REVIEWERS", 2, least=1, most=5)

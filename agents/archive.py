@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from agents.lifecycle import AGENT_ENDED, CAMPAIGN_ENDED, AgentState, CampaignState
-from agents.models import Action, Agent, Budget, Campaign, Entry, Latch, Notebook, Step
+from agents.models import Action, Agent, Approval, Budget, Campaign, Entry, Latch, Notebook, Policy, Step
+from experiments.archives.left_out import LEASE, LeftOut
 from experiments.archives.tables import Column, Names, Row, Scope, Table, World
 from experiments.models import Evaluation
 from experiments.snapshots.models import Snapshot
@@ -164,6 +165,39 @@ class Notebooks(_OfAgents):
     )  # fmt: skip
 
 
+class Policies(Table):
+    """Versions of the campaign's rules, and those of the lab under which somebody was asked; they rule nothing here."""
+
+    name = "policies"
+    model = Policy
+    restored = False
+    columns = (
+        Column("id", "id"), Column("campaign", "ref", "campaigns", null=True), Column("version", "int"),
+        Column("rules", "json"), Column("hold_flags", "bool"), Column("approval_seconds", "int"), Column("reason"),
+        Column("made_by", "ref", "people", null=True), Column("created_at", "time"),
+    )  # fmt: skip
+
+    def select(self, scope: Scope) -> QuerySet[Any]:
+        """Its own, and those that approvals name."""
+        return self.base().filter(Q(campaign=scope.campaign) | Q(pk__in=scope.seen.get(self.name, set())))
+
+
+class Approvals(_OfAgents):
+    """Calls that people were asked about, and what they said; nothing may be run here because of it."""
+
+    name = "approvals"
+    model = Approval
+    restored = False
+    columns = (
+        Column("id", "id"), Column("action", "ref", "actions", null=True), Column("agent", "ref", "agents"),
+        Column("policy", "ref", "policies"), Column("tool"), Column("arguments", "json"),
+        Column("edited_arguments", "json", null=True), Column("digest"), Column("rule", "int"), Column("why"),
+        Column("cost", "json"), Column("requested_at", "time"), Column("expires_at", "time"), Column("state"),
+        Column("decided_by", "ref", "people", null=True), Column("decided_at", "time", null=True), Column("note"),
+        Column("used_at", "time", null=True), Column("told_at", "time", null=True),
+    )  # fmt: skip
+
+
 class Uploads(Table):
     """What outside agents had scored, and what they were told; the exact accuracy is not told to anybody here."""
 
@@ -172,8 +206,8 @@ class Uploads(Table):
     restored = False
     columns = (
         Column("id", "id"), Column("submitter", "ref", "people"), Column("benchmark", "ref", "benchmarks"),
-        Column("n_items", "int"), Column("reported_pgr", "float", null=True), Column("predictions_digest"),
-        Column("created_at", "time"),
+        Column("n_items", "int"), Column("reported_pgr", "float", null=True), Column("scorer_version"),
+        Column("predictions_digest"), Column("created_at", "time"),
     )  # fmt: skip
 
     def select(self, scope: Scope) -> QuerySet[Any]:
@@ -182,5 +216,17 @@ class Uploads(Table):
 
 
 TABLES: list[Table] = [
-    Campaigns(), Agents(), Latches(), Budgets(), Steps(), Actions(), Entries(), Notebooks(), Uploads(),
+    Campaigns(), Agents(), Latches(), Budgets(), Steps(), Actions(), Entries(), Notebooks(), Policies(), Approvals(),
+    Uploads(),
 ]  # fmt: skip
+LEFT_OUT: LeftOut = {
+    "agents.Agent": {
+        **LEASE,
+        **dict.fromkeys(("wake_at", "waits_for"), "passing: what it waits for"),
+        **dict.fromkeys(("seen_event", "seen_finding"), "passing: how far it was told the news"),
+    },
+    "agents.Budget": {"reserved": "passing: held for calls in flight"},
+    "agents.Reservation": "budgets say what was spent; the calls are in steps",
+    "agents.Price": "the lab's, not the campaign's",
+    "agents.Token": "tokens never leave",
+}

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from experiments.archives.left_out import LeftOut
 from experiments.archives.parts import imported_ids
 from experiments.archives.tables import Column, Names, Row, Scope, Table, World
 from forum.models import Comment, Finding, FindingExperiment, FindingParent, Hide, Vote
@@ -154,3 +155,17 @@ def _sorted(names: Names, table: str, ids: list[int]) -> list[int]:
 
 
 TABLES: list[Table] = [Findings(), Comments(), Votes()]
+LEFT_OUT: LeftOut = {
+    "forum.Finding": {
+        "campaign": "inside says it",
+        **dict.fromkeys(("experiment_count", "parent_count"), "follow from experiments and parents"),
+        "search": "an index of title and body",
+    },
+    "forum.FindingExperiment": "the column experiments of findings",
+    "forum.FindingParent": "the column parents of findings",
+    "forum.Tally": "follows from votes and comments",
+    "forum.Hide": "what is hidden stays behind, and who hid it",
+    "forum.Pin": "what readers of this lab are shown first",
+    "forum.Reader": "what somebody has read",
+    "forum.ReadMark": "what somebody has read",
+}

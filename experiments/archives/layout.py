@@ -12,7 +12,7 @@ from experiments.archives.tables import Column, Row
 from experiments.errors import InvalidInput
 from experiments.snapshots.trees import check_path
 
-FORMAT, VERSION = "aarweb campaign archive", 1
+FORMAT, VERSION = "aarweb campaign archive", 2
 MANIFEST = "manifest.json"
 README = "README.md"
 MOST_LINE = 64 * 2**20  # bytes of one row

@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
+from experiments.archives.judged import Probes, Taints
+from experiments.archives.left_out import LEFT_OUT
 from experiments.archives.models import ImportedRow
 from experiments.archives.tables import Column, Names, Row, Scope, Table, World
 from experiments.errors import InvalidInput
@@ -23,15 +25,15 @@ _TABLE_OF = {
 
 
 def collect(scope: Scope) -> None:
-    """Experiments of the campaign and those that its findings cite, what they are reruns of, and their code."""
+    """Experiments of the campaign and those that its findings cite, what they repeat or are tainted by, their code."""
     if scope.imported is not None:
         return
     found = scope.ids.setdefault("experiments", set())
     found |= set(Experiment.objects.filter(campaign=scope.campaign).values_list("pk", flat=True))
     fresh = set(found)
     while fresh:
-        origins = Experiment.objects.filter(pk__in=fresh, rerun_of__isnull=False).values_list("rerun_of", flat=True)
-        fresh = {each for each in origins if each is not None} - found
+        origins = Experiment.objects.filter(pk__in=fresh).values_list("rerun_of", "tainted_by")
+        fresh = {each for pair in origins for each in pair if each is not None} - found
         found |= fresh
     code = scope.ids.setdefault("snapshots", set())
     used = Experiment.objects.filter(pk__in=found, snapshot__isnull=False)
@@ -47,7 +49,7 @@ class People(Table):
 
     name = "people"
     model = get_user_model()
-    columns = (Column("id", "id"), Column("name"), Column("kind"))
+    columns = (Column("id", "id"), Column("name", attr="username"), Column("kind"))
     translated = frozenset({"name", "kind"})
 
     def base(self) -> QuerySet[Any]:
@@ -82,7 +84,8 @@ class Benchmarks(Table):
         Column("id", "id"), Column("slug"), Column("title"), Column("description"), Column("dataset"),
         Column("dataset_version"), Column("kind"), Column("split_rule"), Column("weak_model"), Column("strong_model"),
         Column("student"), Column("offers", "json"), Column("teachers", "int"), Column("default_seeds", "int"),
-        Column("sizes", "json"), Column("state"), Column("created_at", "time"), Column("ready_at", "time", null=True),
+        Column("sizes", "json"), Column("query_limit", "int"), Column("query_window_seconds", "int"), Column("state"),
+        Column("created_at", "time"), Column("ready_at", "time", null=True),
     )  # fmt: skip
     translated = frozenset({"slug", "state"})
 
@@ -208,13 +211,14 @@ class Experiments(Table):
         Column("method_digest"), Column("method_class"), Column("title"), Column("hypothesis"),
         Column("submitter", "ref", "people"), Column("seeds", "int"), Column("replicate", "int"),
         Column("rerun_of", "ref", "experiments", null=True), Column("priority", "int"), Column("state"),
-        Column("standing"), Column("error"), Column("created_at", "time"), Column("started_at", "time", null=True),
-        Column("finished_at", "time", null=True), Column("worker_seconds", "float"), Column("provenance", "json"),
+        Column("standing"), Column("flags", "json"), Column("error"), Column("created_at", "time"),
+        Column("started_at", "time", null=True), Column("finished_at", "time", null=True),
+        Column("worker_seconds", "float"), Column("provenance", "json"),
         Column("dev_accuracy", "float", null=True), Column("dev_pgr", "float", null=True), Column("dev_score", "json"),
         Column("holdout_accuracy", "float", null=True), Column("holdout_pgr", "float", null=True),
         Column("holdout_score", "json"),
     )  # fmt: skip
-    translated = frozenset({"state"})
+    translated = frozenset({"state", "flags"})
     after = frozenset({"campaigns"})
 
     def select(self, scope: Scope) -> QuerySet[Any]:
@@ -231,8 +235,8 @@ class Experiments(Table):
         return found if scope.holdout else found | _NO_HOLDOUT | {"holdout_score": {}}
 
     def fields(self, row: Row, world: World) -> dict[str, Any]:
-        """The campaign's number here; what had not ended never will."""
-        fields = super().fields(row, world)
+        """The campaign's number here; what had not ended never will. Numbers of flags there would name others here."""
+        fields = super().fields(row, world) | {"flags": []}
         state = row["state"] if row["state"] in EXPERIMENT_TERMINAL else ExperimentState.CANCELLED
         fields |= {"campaign": world.campaign if fields.pop("inside") else 0, "state": state}
         return fields
@@ -352,5 +356,8 @@ def _text(data: bytes) -> str:
 
 
 TABLES: list[Table] = [
-    People(), Benchmarks(), Baselines(), Methods(), Snapshots(), Experiments(), Runs(), Evaluations(), Events(),
+    People(), Benchmarks(), Baselines(), Methods(), Snapshots(), Experiments(), Taints(), Runs(), Evaluations(),
+    Probes(), Events(),
 ]  # fmt: skip
+
+__all__ = ["LEFT_OUT", "TABLES", "collect", "imported_ids"]

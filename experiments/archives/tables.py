@@ -133,6 +133,10 @@ class Table:
             return found.isoformat(timespec="microseconds")
         return found
 
+    def withheld(self, row: Row, scope: Scope) -> Row:
+        """The row without what only some may see, where the export is not for them."""
+        return row
+
     def attachments(self, row: Any) -> Iterator[tuple[str, bytes]]:
         """Files that belong to a row: path in the archive, content."""
         return iter(())

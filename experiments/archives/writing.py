@@ -102,7 +102,7 @@ def _write_own(scratch: Scratch, scope: Scope) -> dict[str, Any]:
 def _own_rows(scratch: Scratch, table: Table, names: Names, scope: Scope) -> Iterator[Row]:
     for row in table.select(scope).order_by("pk").iterator(chunk_size=CHUNK):
         _attach(scratch, table, row)
-        yield table.read(row, names, scope)
+        yield table.withheld(table.read(row, names, scope), scope)
 
 
 def _write_imported(scratch: Scratch, scope: Scope, source: ImportedCampaign) -> dict[str, Any]:
@@ -131,10 +131,19 @@ def _imported_rows(
         for line in chunk:
             if not table.restored:
                 if table.admits(line.original, scope):
-                    yield line.original
+                    yield table.withheld(_in_order(table, line.original), scope)
             elif table.admits(here[line.local_id], scope):
                 _attach(scratch, table, here[line.local_id])
                 yield table.read(here[line.local_id], names, scope) | line.original
+
+
+def _in_order(table: Table, row: Row) -> Row:
+    """As it came: the database keeps neither the order of keys nor whether 1e22 was a float."""
+    return {
+        column.name: float(row[column.name]) if column.kind == "float" and row[column.name] is not None
+        else row[column.name]
+        for column in table.columns
+    }  # fmt: skip
 
 
 def _attach(scratch: Scratch, table: Table, row: Any) -> None:

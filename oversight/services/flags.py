@@ -17,7 +17,8 @@ from agents.models import Agent, Campaign
 from agents.services.policies import current_policy
 from experiments import events
 from experiments.acting import act_as
-from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
+from experiments.archives.models import is_imported
+from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, Refused
 from experiments.models import Experiment, Upload
 from forum.models import Finding
 from oversight.lifecycle import FlagState, Level, Source
@@ -102,11 +103,13 @@ def flag_by_hand(
     """A person's own flag. subject: "experiment:12", "agent:3", "upload:4" or "finding:5".
 
     pin: the exact row or text meant: "run:3", "action:77", "entry:9", "comment:8", "file:method.py"; quote: words of
-    it. Raises: Forbidden, NotFound, InvalidInput.
+    it. Raises: Forbidden, NotFound, InvalidInput, Refused for what came from another lab.
     """
     if not can_judge(user):
         raise Forbidden("you may not raise flags")
     row = subject_of(subject)
+    if is_imported(f"{row._meta.model_name}s", row.pk):
+        raise Refused(f"{subject} came from another lab: it is for reading only")
     said = _checked(note, LONGEST_REASON, "#/note")
     place = pinned(row, pin, quote)
     return raise_flag(

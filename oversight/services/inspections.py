@@ -10,7 +10,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 
 from experiments import dispatch
-from experiments.lifecycle import ExperimentState, ProbeState
+from experiments.lifecycle import BenchmarkState, ExperimentState, ProbeState
 from experiments.models import Evaluation, Experiment, LeakMeter
 from experiments.probe_models import Probe
 from experiments.services.leases import LeaseLost, new_token
@@ -131,6 +131,8 @@ def _missed_experiments() -> None:
     """Scored experiments whose message was lost; older ones than a day before the last inspection were seen."""
     last = Inspection.objects.aggregate(last=Max("finished_at"))["last"]
     unseen = Experiment.objects.filter(state=ExperimentState.SCORED, inspection=None)
+    # imported ones stand on references: their predictions stayed in the lab where they come from
+    unseen = unseen.exclude(benchmark__state=BenchmarkState.REFERENCE)
     if last is not None:
         unseen = unseen.filter(finished_at__gt=last - _OVERLAP)
     keys = list(unseen.order_by("id").values_list("pk", flat=True)[:MOST_VISITED])

@@ -128,7 +128,7 @@ def test_an_archive_holds_everything_and_says_so():
     archive = exported(campaign.pk)
     files = files_of(archive)
     manifest = json.loads(files["manifest.json"])
-    assert manifest["format"] == "aarweb campaign archive" and manifest["version"] == 1
+    assert manifest["format"] == "aarweb campaign archive" and manifest["version"] == 2
     assert manifest["campaign"] == {"id": campaign.pk, "name": "Test"} and manifest["lab"] == settings.PUBLIC_URL
     assert next(iter(files)) == "manifest.json"
     for name, facts in manifest["files"].items():
@@ -263,7 +263,7 @@ def _manifest(**changes):
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (_manifest(version=2), "version 2"),
+        (_manifest(version=1), "version 1"),
         (_manifest(format="zip"), "does not say"),
         (_manifest(campaign={"id": 12345}), "exactly the campaign"),
         (_manifest(tables={}), "no table"),
