@@ -9,6 +9,8 @@ from aarweb.views_health import healthz
 from aarweb.views_home import home
 from aarweb.views_login import admin_login, link_login, password_login
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="home"),
     path("login/", password_login, name="login"),

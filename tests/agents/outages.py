@@ -7,6 +7,7 @@ twice; prints what the agents did before, during and after the outage.
 """
 
 import json
+import os
 import re
 import sys
 import time
@@ -33,6 +34,7 @@ def answer(request):
 
 
 def main(service: str, seconds: float) -> None:
+    os.environ["CLAUDE_READY"] = "1"  # this process starts the campaign; the key is the worker's alone
     with scratch_lab() as outage, MessagesAPI(answer) as api:
         common = {"ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": "k", "AUTOSTART": "0"}
         common |= {"LEASE_SECONDS": str(LEASE_SECONDS), "REAPER_SECONDS": "1"}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.models import Benchmark, Experiment, Item, Upload
+from oversight.models import Flag
 from tests.redteam import methods
 from tests.redteam.world import (
     SLUG,
@@ -137,6 +138,8 @@ def _code(name: str, code: str, probes: tuple[str, ...] = (), **how) -> Attack:
             outcome.prevented = "run fails: no score"
             outcome.note = made.error.splitlines()[-1][:60]
         elif made.dev_accuracy is not None:
+            if made.dev_pgr is not None and made.dev_pgr <= 0 and Flag.objects.filter(experiment=made).exists():
+                outcome.prevented = "worth nothing: no better than its teacher, with a note"
             outcome.leaked = made.dev_accuracy - honest.dev_accuracy
         return outcome
 
