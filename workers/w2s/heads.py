@@ -27,7 +27,7 @@ FOLDS = 5
 STEPS = 100  # of an objective that moves its own target: the contraction is about .85 a step, so 1e-7 remains
 TOLERANCE = 3e-6  # preconditioned gradient norm, per item: probabilities are then right to 1e-4
 CV_TOLERANCE = 1e-4  # enough to rank penalties: probabilities to about 1e-3
-LEAVE = 0.8  # share of the columns still at work at which the solved ones leave: the copies cost as much as a product
+LEAVE = 0.9  # share of the columns still at work at which the solved ones leave: the copies cost as much as a product
 MAX_ITERATIONS = 1000  # a tenth of the items at the weakest penalty takes 300
 # Multiplications of one product that are worth a thread. Small products wait for each other's threads longer than they
 # compute; on two busy cores twenty seeds took 2 s on one thread and 10 to 40 s on two.
@@ -73,6 +73,7 @@ def solve(
     Returns: coefficients (r, K), logits (N, K). Raises: NotConverged.
     Method: preconditioned Polak–Ribière conjugate gradients; the step is exact for the local curvature, and a
     column whose slope along its direction grew falls back to the bound's own step, which cannot overshoot.
+    A column's answer is taken when it has converged itself: a seed must not score otherwise in other company.
     """
     total = weights.sum(0)  # (K,)
     # One row a column of the problem, (K, N) and (K, r): thin products run faster so, and rows leave cheaply.
@@ -85,22 +86,26 @@ def solve(
     direction = scaled = torch.zeros_like(point)
     slope, size = torch.zeros_like(total), torch.ones_like(total)
     solved, scores = torch.empty_like(point), torch.empty_like(logits)
-    at_work = torch.arange(len(total))  # rows that are not solved yet; everything but `solved` and `scores` holds these
+    at_work = torch.arange(len(total))  # rows that have not left; everything but `solved` and `scores` holds these
+    going = torch.ones(len(total), dtype=torch.bool)  # of those, the ones that are not solved yet
     for _ in range(MAX_ITERATIONS):
         probs = torch.sigmoid(logits)
         gradient = (share * (probs - y)) @ backward + l2 * point
         overshot = (gradient * direction).sum(1) > slope.abs()
         previous, scaled = scaled, gradient / diagonal
         norm = (gradient * scaled).sum(1)
-        going = ~(norm < tolerance**2)  # not a number is not solved
+        arrived = going & (norm < tolerance**2)  # not a number is not solved
+        if arrived.any():
+            solved[at_work[arrived]], scores[at_work[arrived]] = point[arrived], logits[arrived]
+            going = going & ~arrived
         if going.sum() <= LEAVE * len(going):
-            solved[at_work], scores[at_work] = point, logits
             if not going.any():
                 return solved.T.contiguous(), scores.T.contiguous()
             at_work, share, y, l2, bound, diagonal = (x[going] for x in (at_work, share, y, l2, bound, diagonal))
             point, logits, probs, gradient = (x[going] for x in (point, logits, probs, gradient))
             direction, previous, scaled = (x[going] for x in (direction, previous, scaled))
             overshot, slope, norm, size = (x[going] for x in (overshot, slope, norm, size))
+            going = going[going]
         momentum = ((norm - (gradient * previous).sum(1)) / size.clamp_min(_TINY)).clamp_min(0)
         direction = momentum[:, None] * direction - scaled
         astray = overshot | ((gradient * direction).sum(1) >= 0)
@@ -111,7 +116,7 @@ def solve(
         step = torch.where(astray, 1.0, -slope / curvature.clamp_min(_TINY))[:, None]
         point = point + step * direction
         logits = logits + step * change
-    raise NotConverged(f"{len(at_work)} of {len(total)} heads after {MAX_ITERATIONS} iterations")
+    raise NotConverged(f"{int(going.sum())} of {len(total)} heads after {MAX_ITERATIONS} iterations")
 
 
 def follow(basis: Basis, targets: Tensor, weights: Tensor, l2: Tensor, objective: Objective) -> Tensor:
