@@ -23,6 +23,7 @@ from sandbox.walls import PROGRAMS, WORKSPACE, Limits, Plumbing, accounts, build
 _WATCH_SECONDS = 0.1  # what a fork bomb gets before it is counted, where the kernel does not count for us
 _KEPT_FREE = 2**29  # bytes of a disk that writable folders are on: the lab's own database may be on it, too
 _ENVIRONMENT = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "HOME": WORKSPACE, "LANG": "C.UTF-8"}
+_FULL_SECONDS = 10.0  # how long the machine may have no process left: another sandbox's bomb is ended before
 _END_SECONDS = 10.0  # the kernel takes a killed namespace apart in milliseconds; a busy disk can hold it up
 
 
@@ -147,25 +148,11 @@ class Sandboxed:
                     program,
                     limits=self.limits,
                     mounts=self.mounts,
-                    environment={
-                        "PATH": f"{PROGRAMS}:/usr/bin:/bin",
-                        "HOME": WORKSPACE,
-                        "LANG": "C.UTF-8",
-                        **environment,
-                    },
+                    environment={**_ENVIRONMENT, **environment},
                     with_programs=with_programs,
                     plumbing=plumbing,
                 )
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,  # closed below; an open file of ours would carry our rights to it
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=fds,
-                    env={},
-                    cwd="/",
-                    start_new_session=True,
-                )
+                process = _popen(command, fds)
             except NoDevices as error:
                 raise SandboxUnavailable(str(error)) from error
             except OSError as error:
@@ -287,6 +274,27 @@ def _excess_on_disk(pid: int, limits: Limits, mount: Mount) -> Reason | None:
         return Reason.FILES
     space = os.statvfs(mount.source)
     return Reason.DISK if space.f_bavail * space.f_frsize < _KEPT_FREE else None
+
+
+def _popen(command: Sequence[str], fds: Sequence[int]) -> "subprocess.Popen[bytes]":
+    """Starts it; where the machine has no process left, it waits for one. Raises: OSError."""
+    give_up = time.monotonic() + _FULL_SECONDS
+    while True:
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,  # closed at once; an open file of ours would carry our rights to it
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=fds,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        except BlockingIOError:  # EAGAIN of fork
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(_WATCH_SECONDS)
 
 
 def _readable(files: contextlib.ExitStack, content: bytes) -> int:

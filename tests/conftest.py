@@ -3,7 +3,8 @@
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg.errors import DeadlockDetected
 
 from aarweb.roles import sync_roles
 
@@ -32,6 +33,22 @@ def django_db_setup(django_db_setup, django_db_blocker):
     """pytest-django's, without the guards against TRUNCATE: it empties tables by it after a transactional test."""
     with django_db_blocker.unblock():
         set_truncate_guards("DISABLE")
+        connection.ops.execute_sql_flush = flush_again(connection.ops.execute_sql_flush)
+
+
+def flush_again(flush):
+    """Empties tables as `flush` does, again where a worker that outlives the test was in the middle of a write."""
+
+    def patient(statements):
+        for _ in range(10):
+            try:
+                return flush(statements)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, DeadlockDetected):
+                    raise
+        return flush(statements)
+
+    return patient
 
 
 def set_truncate_guards(verb):

@@ -105,6 +105,17 @@ class Surfer:
         self.page.goto(self.url + path, wait_until="load")
         return self.page
 
+    def wait_refused(self, status: int) -> None:
+        """Takes note that the browser itself reports an answer of 400 or more, as it does some time after the page."""
+        told = f"status of {status}"
+        for _ in range(100):
+            if any(told in each for each in self.complaints):
+                break
+            self.page.wait_for_timeout(50)
+        else:
+            raise AssertionError(f"the browser reported no {status}: {self.complaints}")
+        self.complaints[:] = [each for each in self.complaints if told not in each]
+
     def draw_figures(self) -> list[str]:
         """Scrolls through the page, so that every figure is asked for. Returns: how each of them ended."""
         figures = self.page.locator("[data-chart-url]")
