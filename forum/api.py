@@ -14,7 +14,7 @@ from experiments.api.experiments import IDEMPOTENCY
 from experiments.api.reading import BadQuery, idempotency_key, link, page, read_body, read_query
 from experiments.errors import InvalidInput
 from experiments.selectors.keyset import BadCursor
-from experiments.serializers.fields import PageQuery, page_of
+from experiments.serializers.fields import PageQuery, ReasonInput, page_of
 from experiments.services.idempotency import once
 from forum import serializers as shapes
 from forum.selectors.finding_page import Thread, comments_of, finding_of, thread
@@ -125,40 +125,40 @@ class VoteView(APIView):
 class Hide(APIView):
     """Taking a finding out of sight."""
 
-    @extend_schema(operation_id="findings_hide", request=shapes.ReasonInput, responses=shapes.FindingDetail)
+    @extend_schema(operation_id="findings_hide", request=ReasonInput, responses=shapes.FindingDetail)
     def post(self, request: Request, finding_id: int) -> Response:
         """Hide it, with a reason; the text stays. For people who review; twice is as good as once."""
-        hide(user=caller(request), finding_id=finding_id, **read_body(shapes.ReasonInput, request))
+        hide(user=caller(request), finding_id=finding_id, **read_body(ReasonInput, request))
         return Response(_detail(thread(request.user, finding_id)))
 
 
 class Unhide(APIView):
     """Showing a finding again."""
 
-    @extend_schema(operation_id="findings_unhide", request=shapes.ReasonInput, responses=shapes.FindingDetail)
+    @extend_schema(operation_id="findings_unhide", request=ReasonInput, responses=shapes.FindingDetail)
     def post(self, request: Request, finding_id: int) -> Response:
         """Show it again, with a reason."""
-        unhide(user=caller(request), finding_id=finding_id, **read_body(shapes.ReasonInput, request))
+        unhide(user=caller(request), finding_id=finding_id, **read_body(ReasonInput, request))
         return Response(_detail(thread(request.user, finding_id)))
 
 
 class HideComment(APIView):
     """Taking a comment out of sight."""
 
-    @extend_schema(operation_id="comments_hide", request=shapes.ReasonInput, responses={204: None})
+    @extend_schema(operation_id="comments_hide", request=ReasonInput, responses={204: None})
     def post(self, request: Request, comment_id: int) -> Response:
         """Hide it, with a reason; the text stays."""
-        hide(user=caller(request), comment_id=comment_id, **read_body(shapes.ReasonInput, request))
+        hide(user=caller(request), comment_id=comment_id, **read_body(ReasonInput, request))
         return Response(status=204)
 
 
 class UnhideComment(APIView):
     """Showing a comment again."""
 
-    @extend_schema(operation_id="comments_unhide", request=shapes.ReasonInput, responses={204: None})
+    @extend_schema(operation_id="comments_unhide", request=ReasonInput, responses={204: None})
     def post(self, request: Request, comment_id: int) -> Response:
         """Show it again, with a reason."""
-        unhide(user=caller(request), comment_id=comment_id, **read_body(shapes.ReasonInput, request))
+        unhide(user=caller(request), comment_id=comment_id, **read_body(ReasonInput, request))
         return Response(status=204)
 
 

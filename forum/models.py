@@ -18,7 +18,6 @@ from forum.triggers import Count, Refuse, append_only, changed, kept
 MOST_TITLE = 200
 MOST_BODY = 20_000
 MOST_COMMENT = 10_000
-MOST_REASON = 1_000
 SEARCH_CONFIG = "english"
 
 _USER = settings.AUTH_USER_MODEL

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from experiments.serializers.fields import Choice, Input, PageQuery
-from forum.models import MOST_BODY, MOST_COMMENT, MOST_REASON, MOST_TITLE, Kind
+from forum.models import MOST_BODY, MOST_COMMENT, MOST_TITLE, Kind
 from forum.selectors.search import MOST_SEARCH
 from forum.selectors.shown import ShownFinding
 from forum.services.posting import MOST_EXPERIMENTS, MOST_PARENTS
@@ -48,12 +48,6 @@ class VoteInput(Input):
     """1, -1, or 0 to take a vote back."""
 
     value = Choice(choices=[1, -1, 0])
-
-
-class ReasonInput(Input):
-    """Why something is hidden or shown again."""
-
-    reason = serializers.CharField(max_length=MOST_REASON)
 
 
 @extend_schema_field({"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}]})

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from experiments.archives.models import is_imported
 from experiments.errors import InvalidInput, LabError, NotFound
+from experiments.texts import clean_text
 from experiments.views.access import action, form_page, is_fragment, page, show
 from forum.feeds import feed_address
 from forum.forms import FindingFilters, NewFinding
@@ -21,7 +22,6 @@ from forum.selectors.forum_page import authors, forum_page
 from forum.selectors.related import similar
 from forum.services.posting import post_finding
 from forum.services.reading import mark_read
-from forum.texts import clean_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -24,6 +24,7 @@ from agents.services.tokens import revoke_token
 from experiments.acting import act_as
 from experiments.errors import LabError
 from experiments.models import Event
+from experiments.texts import check_reason
 from oversight.models import AuditEntry, Calibration, Decision, DetectorSetting, Flag
 from oversight.permissions import can_administer
 from oversight.services.detectors import set_detector
@@ -145,7 +146,7 @@ class Tokens(ReadOnly):
         """At once and for good."""
 
         def one(token: Token, reason: str) -> None:
-            act_as(request.user, reason)  # type: ignore[arg-type]
+            act_as(request.user, check_reason(reason))  # type: ignore[arg-type]
             revoke_token(token_id=token.pk)
 
         self.each(request, rows, one)

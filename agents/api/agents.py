@@ -11,7 +11,7 @@ from agents.serializers import campaigns as shapes
 from agents.services.control import message_agent, pause_agent, resume_agent, stop_agent
 from experiments.api.access import caller
 from experiments.api.reading import link, page, read_body, read_query
-from experiments.serializers.fields import page_of
+from experiments.serializers.fields import ReasonInput, page_of
 
 
 class Agents(APIView):
@@ -84,10 +84,10 @@ class Resume(APIView):
 class Stop(APIView):
     """Ending one agent."""
 
-    @extend_schema(operation_id="agents_stop", request=shapes.WhyInput, responses=shapes.AgentFacts)
+    @extend_schema(operation_id="agents_stop", request=ReasonInput, responses=shapes.AgentFacts)
     def post(self, request: Request, agent_id: int) -> Response:
         """For good: its tokens are revoked, what is in flight is cancelled."""
-        given = read_body(shapes.WhyInput, request)
+        given = read_body(ReasonInput, request)
         return _shown(request, stop_agent(user=caller(request), agent_id=agent_id, reason=given["reason"]))
 
 

@@ -26,7 +26,7 @@ from experiments.api.access import caller, respond
 from experiments.api.experiments import IDEMPOTENCY
 from experiments.api.reading import idempotency_key, page, read_body, read_query
 from experiments.errors import Forbidden
-from experiments.serializers.fields import Input, page_of
+from experiments.serializers.fields import Input, ReasonInput, page_of
 from experiments.services.idempotency import once
 
 
@@ -123,10 +123,10 @@ class Start(APIView):
 class Freeze(APIView):
     """Holding everybody."""
 
-    @extend_schema(operation_id="campaigns_freeze", request=shapes.WhyInput, responses=shapes.CampaignDetail)
+    @extend_schema(operation_id="campaigns_freeze", request=ReasonInput, responses=shapes.CampaignDetail)
     def post(self, request: Request, campaign_id: int) -> Response:
         """No agent starts anything from now on; a reason is needed."""
-        return _with_reason(request, shapes.WhyInput, freeze_campaign, campaign_id)
+        return _with_reason(request, ReasonInput, freeze_campaign, campaign_id)
 
 
 class Thaw(APIView):
@@ -141,10 +141,10 @@ class Thaw(APIView):
 class Stop(APIView):
     """Ending it."""
 
-    @extend_schema(operation_id="campaigns_stop", request=shapes.WhyInput, responses=shapes.CampaignDetail)
+    @extend_schema(operation_id="campaigns_stop", request=ReasonInput, responses=shapes.CampaignDetail)
     def post(self, request: Request, campaign_id: int) -> Response:
         """For good: what is in flight is cancelled; a reason is needed."""
-        return _with_reason(request, shapes.WhyInput, stop_campaign, campaign_id)
+        return _with_reason(request, ReasonInput, stop_campaign, campaign_id)
 
 
 def _with_reason(request: Request, shape: type[Input], verb: Callable[..., Campaign], campaign_id: int) -> Response:

@@ -7,7 +7,8 @@ from rest_framework import serializers
 from agents.lifecycle import AgentState, BudgetKind, CampaignState, LatchKind
 from agents.models.agents import RESEARCHERS
 from agents.services.budgets import MICRO
-from experiments.serializers.fields import Choice, Input, PageQuery
+from experiments.serializers.fields import Choice, Input, PageQuery, ReasonInput
+from experiments.texts import LONGEST_REASON
 
 MOST_MONEY = 10_000_000  # dollars
 LONGEST = 20_000
@@ -52,7 +53,7 @@ class PolicyInput(Input):
 class PolicyChange(PolicyInput):
     """A new version."""
 
-    reason = serializers.CharField(max_length=2_000)
+    reason = serializers.CharField(max_length=LONGEST_REASON)
 
 
 class PolicyFacts(serializers.Serializer[Any]):
@@ -218,25 +219,19 @@ class TranscriptPage(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
 
 
-class WhyInput(Input):
-    """Why."""
-
-    reason = serializers.CharField(max_length=2000)
-
-
 class OptionalWhyInput(Input):
     """Why, if there is something to say."""
 
-    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=LONGEST_REASON)
 
 
-class PauseInput(WhyInput):
+class PauseInput(ReasonInput):
     """A pause."""
 
     now = serializers.BooleanField(required=False, default=False, help_text="Cancel the call in flight, too")
 
 
-class ResumeInput(WhyInput):
+class ResumeInput(ReasonInput):
     """A resume."""
 
     add_budget = BudgetInput(required=False, default=dict)

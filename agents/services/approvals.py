@@ -30,12 +30,12 @@ from agents.tools import TOOLS, BadArguments, parse
 from experiments.acting import act_as
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
 from experiments.lifecycle import sources
+from experiments.texts import check_reason
 from registry import UnknownName
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-LONGEST_NOTE = 4_000
 _SETTLED = [ApprovalState.APPROVED, ApprovalState.REFUSED, ApprovalState.EXPIRED, ApprovalState.USED]
 
 
@@ -73,8 +73,6 @@ def refuse(*, user: "User", approval_id: int, note: str) -> Approval:
     approval = _locked(user, approval_id)
     if approval.state == ApprovalState.REFUSED:
         return approval
-    if not note.strip():
-        raise InvalidInput("say why: the agent reads it", pointer="#/note")
     _decide(approval, ApprovalState.REFUSED, user, note)
     _wake(approval)
     return approval
@@ -160,8 +158,7 @@ def answer_action(action: Action, state: str, text: str, *, is_error: bool) -> N
 
 def _decide(approval: Approval, to: str, user: "User", note: str) -> None:
     """Raises: InvalidInput, IllegalTransition."""
-    if len(note) > LONGEST_NOTE or "\x00" in note:
-        raise InvalidInput(f"a note has at most {LONGEST_NOTE} characters, none of them NUL", pointer="#/note")
+    said = check_reason(note, pointer="#/note") if note.strip() or to == ApprovalState.REFUSED else ""
     now = timezone.now()
     if approval.state == ApprovalState.PENDING and approval.expires_at <= now:
         raise IllegalTransition(f"approval {approval.pk} has expired")
@@ -169,10 +166,10 @@ def _decide(approval: Approval, to: str, user: "User", note: str) -> None:
         raise IllegalTransition(f"agent {approval.agent.name} has {approval.agent.state}: its calls run no more")
     if to not in APPROVAL_TRANSITIONS[approval.state]:
         raise IllegalTransition(f"approval {approval.pk} is {approval.state} and cannot become {to}")
-    if not move_approval(approval.pk, to, decided_by=user, decided_at=now, note=note.strip()):
+    if not move_approval(approval.pk, to, decided_by=user, decided_at=now, note=said):
         raise IllegalTransition(f"approval {approval.pk} was answered by somebody else")
-    approval.state, approval.decided_by, approval.decided_at, approval.note = to, user, now, note.strip()
-    record_agent(approval.agent, f"approval.{to}", actor=user, approval=approval.pk, tool=approval.tool, note=note)
+    approval.state, approval.decided_by, approval.decided_at, approval.note = to, user, now, said
+    record_agent(approval.agent, f"approval.{to}", actor=user, approval=approval.pk, tool=approval.tool, note=said)
 
 
 def move_approval(approval_id: int, to: str, **fields: Any) -> int:

@@ -26,6 +26,7 @@ from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFo
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark
 from experiments.services import holds
+from experiments.texts import check_reason
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -112,10 +113,10 @@ def freeze_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     """Hold every agent with one row; doing it twice is harmless. Raises: NotFound, Forbidden, InvalidInput."""
     campaign = _locked(user, campaign_id)
     _may_hold(user)
-    _check_text(reason, LONGEST_BRIEF, "#/reason", needed=True)
+    why = check_reason(reason)
     if campaign.state != CampaignState.FROZEN:
         agents = _locked_agents(campaign)
-        move_campaign(campaign, CampaignState.FROZEN, actor=user, reason=reason)
+        move_campaign(campaign, CampaignState.FROZEN, actor=user, reason=why)
         holds.hold([agent.user_id for agent in agents])
         for agent in agents:
             if agent.state in AGENT_IDLE and agent.state != AgentState.FAILED:
@@ -128,11 +129,12 @@ def thaw_campaign(*, user: "User", campaign_id: int, reason: str = "") -> Campai
     """Let a frozen campaign go on; latches of single agents stay. Raises: NotFound, Forbidden, IllegalTransition."""
     campaign = _locked(user, campaign_id)
     _may_hold(user)
+    why = check_reason(reason) if reason.strip() else ""
     if campaign.state == CampaignState.DRAFT:
         raise IllegalTransition(f"campaign {campaign.pk} has not been started")
     if campaign.state != CampaignState.RUNNING:
         agents = _locked_agents(campaign)
-        move_campaign(campaign, CampaignState.RUNNING, actor=user, reason=reason)
+        move_campaign(campaign, CampaignState.RUNNING, actor=user, reason=why)
         open_ones = Latch.objects.filter(agent__campaign=campaign, released_at=None)
         latched = set(open_ones.values_list("agent_id", flat=True))
         free = [agent for agent in agents if agent.pk not in latched]
@@ -149,11 +151,11 @@ def stop_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     """For good: what is in flight is cancelled, every agent's token dies with it. Raises: NotFound, Forbidden."""
     campaign = _locked(user, campaign_id)
     _may_hold(user)
-    _check_text(reason, LONGEST_BRIEF, "#/reason", needed=True)
+    why = check_reason(reason)
     if campaign.state in CAMPAIGN_ENDED:
         return campaign
     agents = _locked_agents(campaign)
-    move_campaign(campaign, CampaignState.STOPPED, actor=user, reason=reason, ended_at=timezone.now())
+    move_campaign(campaign, CampaignState.STOPPED, actor=user, reason=why, ended_at=timezone.now())
     for agent in agents:
         if agent.state not in AGENT_ENDED:
             end_agent(agent, actor=user)

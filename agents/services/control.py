@@ -22,11 +22,11 @@ from experiments.lifecycle import EXPERIMENT_TERMINAL
 from experiments.models import Experiment
 from experiments.services import holds
 from experiments.services.experiments import cancel_experiment
+from experiments.texts import check_reason
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-LONGEST_REASON = 2_000
 LONGEST_MESSAGE = 10_000
 
 
@@ -36,10 +36,10 @@ def pause_agent(*, user: "User", agent_id: int, reason: str, now: bool = False) 
 
     Raises: NotFound, Forbidden, InvalidInput without a reason, IllegalTransition for an agent that has ended.
     """
-    agent = _held_for_review(user, agent_id, reason)
+    agent, why = _held_for_review(user, agent_id, reason)
     if agent.state in AGENT_ENDED:
         raise IllegalTransition(f"agent {agent.name} has {agent.state} and cannot be paused")
-    set_latch(agent, LatchKind.REVIEWER, reason=reason, now=now, actor=user)
+    set_latch(agent, LatchKind.REVIEWER, reason=why, now=now, actor=user)
     return agent
 
 
@@ -85,7 +85,7 @@ def resume_agent(
     Each latch needs its own release: an agent whose flag latch is set stays paused. A failed agent is sent on.
     add_budget: amounts by kind that raise the limits. Raises: NotFound, Forbidden, InvalidInput, IllegalTransition.
     """
-    agent = _held_for_review(user, agent_id, reason)
+    agent, why = _held_for_review(user, agent_id, reason)
     if agent.state in AGENT_ENDED:
         raise IllegalTransition(f"agent {agent.name} has {agent.state}: a new agent is needed")
     unknown = sorted(set(kinds or ()) - set(LatchKind.values))
@@ -95,7 +95,7 @@ def resume_agent(
     if add_budget:
         budgets.add(agent=agent, amounts=add_budget)
         record_agent(agent, "budget.raised", actor=user, added=dict(add_budget))
-    _release(agent, kinds or [LatchKind.REVIEWER, LatchKind.BUDGET], user=user, reason=reason)
+    _release(agent, kinds or [LatchKind.REVIEWER, LatchKind.BUDGET], user=user, reason=why)
     return _go_on(agent, user)
 
 
@@ -134,10 +134,10 @@ def stop_agent(*, user: "User", agent_id: int, reason: str) -> Agent:
 
     Raises: NotFound, Forbidden, InvalidInput without a reason.
     """
-    agent = _held_for_review(user, agent_id, reason)
+    agent, why = _held_for_review(user, agent_id, reason)
     if agent.state in AGENT_ENDED:
         return agent
-    record_agent(agent, "agent.stopped", actor=user, reason=reason)
+    record_agent(agent, "agent.stopped", actor=user, reason=why)
     end_agent(agent, actor=user)
     return agent
 
@@ -180,14 +180,14 @@ def message_agent(*, user: "User", agent_id: int, text: str) -> Agent:
     return agent
 
 
-def _held_for_review(user: "User", agent_id: int, reason: str) -> Agent:
+def _held_for_review(user: "User", agent_id: int, reason: str) -> tuple[Agent, str]:
+    """The locked agent, and the reason as it is kept."""
     agent = _locked(user, agent_id)
     if not can_review(user):
         raise Forbidden("you may not pause, resume or stop agents")
-    if not reason.strip() or len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise InvalidInput(f"say why: a reason has 1 to {LONGEST_REASON} characters", pointer="#/reason")
-    act_as(user, reason)
-    return agent
+    why = check_reason(reason)
+    act_as(user, why)
+    return agent, why
 
 
 def _locked(user: "User", agent_id: int) -> Agent:

@@ -10,11 +10,11 @@ from agents.permissions import can_review, can_set_lab_policy
 from agents.policy import DEFAULT_RULES, checked_rules
 from agents.services.states import record
 from experiments.errors import Forbidden, InvalidInput, NotFound
+from experiments.texts import check_reason
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-LONGEST_REASON = 2_000
 SHORTEST, LONGEST = 60, 30 * 86_400  # seconds an approval may wait
 
 
@@ -59,11 +59,10 @@ def set_policy(
             raise NotFound(f"no campaign {campaign_id}")
     if not (can_review(user) if campaign_id is not None else can_set_lab_policy(user)):
         raise Forbidden("you may not set this policy")
-    if not reason.strip() or len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise InvalidInput(f"say why: a reason has 1 to {LONGEST_REASON} characters", pointer="#/reason")
+    why = check_reason(reason)
     return write_policy(
         user=user, campaign=campaign, rules=rules, hold_flags=hold_flags, approval_seconds=approval_seconds,
-        reason=reason.strip(),
+        reason=why,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from experiments.texts import LONGEST_REASON
+
 LARGEST_PAGE = 200
 LARGEST_NUMBER = 2**63 - 1  # of a bigint column
 USUAL_PAGE = 50
@@ -34,6 +36,12 @@ class Choice(serializers.ChoiceField):
             allowed = ", ".join(map(str, self.choices))
             raise serializers.ValidationError(f"{kwargs['input']!r} is not one of: {allowed}", code=key)
         super().fail(key, **kwargs)
+
+
+class ReasonInput(Input):
+    """Why."""
+
+    reason = serializers.CharField(max_length=LONGEST_REASON)
 
 
 class PageQuery(Input):

@@ -6,10 +6,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from experiments.errors import Forbidden, NotFound
-from forum.models import MOST_REASON, Comment, Finding, Hide, Pin
+from experiments.texts import check_reason
+from forum.models import Comment, Finding, Hide, Pin
 from forum.permissions import can_curate
 from forum.services.news import tell
-from forum.texts import clean_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -22,7 +22,7 @@ def hide(*, user: "User", reason: str, finding_id: int | None = None, comment_id
     Exactly one of finding_id and comment_id is given. Raises: Forbidden, NotFound, InvalidInput.
     """
     finding, target = _target(user, finding_id, comment_id)
-    why = clean_text(reason, pointer="#/reason", most=MOST_REASON)
+    why = check_reason(reason)
     standing: Hide | None = Hide.objects.standing().filter(**target).first()
     if standing is not None:
         return standing
@@ -43,7 +43,7 @@ def unhide(*, user: "User", reason: str, finding_id: int | None = None, comment_
     Raises: Forbidden, NotFound, InvalidInput.
     """
     finding, target = _target(user, finding_id, comment_id)
-    why = clean_text(reason, pointer="#/reason", most=MOST_REASON)
+    why = check_reason(reason)
     lifted = {"lifted_by": user, "lifted_at": timezone.now(), "lift_reason": why}
     if Hide.objects.standing().filter(**target).update(**lifted):
         _tell("shown", user, finding, target, reason=why)

@@ -9,6 +9,7 @@ from experiments.archives.models import is_imported
 from experiments.errors import Forbidden, InvalidInput, NotFound, Refused
 from experiments.events import LAB
 from experiments.models import Experiment
+from experiments.texts import clean_line, clean_text
 from forum.models import (
     MOST_BODY,
     MOST_COMMENT,
@@ -22,7 +23,6 @@ from forum.models import (
 from forum.permissions import can_write
 from forum.references import MOST_REFERENCES, find_references
 from forum.services.news import tell
-from forum.texts import clean_line, clean_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -13,7 +13,7 @@ from experiments.api.access import caller, respond
 from experiments.api.experiments import IDEMPOTENCY
 from experiments.api.reading import idempotency_key, page, read_body, read_query
 from experiments.selectors.api_experiments import experiment_of
-from experiments.serializers.fields import page_of
+from experiments.serializers.fields import ReasonInput, page_of
 from experiments.services.idempotency import once
 from oversight.models import Flag
 from oversight.selectors.flags import flag_facts, flag_of, flags_for
@@ -99,10 +99,10 @@ class Decide(APIView):
 class Reopen(APIView):
     """Judging a flag again."""
 
-    @extend_schema(operation_id="flags_reopen", request=shapes.FlagReasonInput, responses=shapes.FlagFacts)
+    @extend_schema(operation_id="flags_reopen", request=ReasonInput, responses=shapes.FlagFacts)
     def post(self, request: Request, flag_id: int) -> Response:
         """Start a new round; what was decided stays written."""
-        given = read_body(shapes.FlagReasonInput, request)
+        given = read_body(ReasonInput, request)
         reopen_flag(user=caller(request), flag_id=flag_id, **given)
         return Response(_shown(request, flag_id))
 

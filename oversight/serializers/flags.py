@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from experiments.serializers.fields import Choice, Input, PageQuery
+from experiments.serializers.fields import Choice, Input, PageQuery, ReasonInput
 from oversight.lifecycle import FlagState, Level, Source, Verdict
 
 
@@ -38,17 +38,10 @@ class SubjectFlagInput(FlagInput):
     subject = serializers.CharField(max_length=40, help_text='"experiment:12", "agent:3", "upload:4", "finding:5"')
 
 
-class DecideInput(Input):
+class DecideInput(ReasonInput):
     """A verdict."""
 
     verdict = Choice(choices=Verdict.choices)
-    reason = serializers.CharField(max_length=4_000)
-
-
-class FlagReasonInput(Input):
-    """Why."""
-
-    reason = serializers.CharField(max_length=4_000)
 
 
 class FlagEvidence(serializers.Serializer[Any]):

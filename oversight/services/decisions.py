@@ -6,11 +6,12 @@ from django.conf import settings
 from django.db import transaction
 
 from experiments.errors import IllegalTransition, InvalidInput
+from experiments.texts import check_reason
 from oversight.lifecycle import REOPENED, FlagState, Verdict
 from oversight.models import Decision, Flag, Vote
 from oversight.services.demotion import demote_if_wrong
 from oversight.services.effects import apply_effects
-from oversight.services.flags import check_free, check_reason, locked_flag, tell
+from oversight.services.flags import check_free, locked_flag, tell
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -9,9 +9,9 @@ from django.utils import timezone
 from experiments import events
 from experiments.acting import act_as
 from experiments.errors import Forbidden, InvalidInput
+from experiments.texts import check_reason
 from oversight.models import DetectorSetting
 from oversight.permissions import can_administer
-from oversight.services.flags import check_reason
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -20,6 +20,7 @@ from experiments.acting import act_as
 from experiments.archives.models import is_imported
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, Refused
 from experiments.models import Experiment, Upload
+from experiments.texts import check_reason
 from forum.models import Finding
 from oversight.lifecycle import FlagState, Level, Source
 from oversight.models import Calibration, DetectorSetting, Flag
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 Subject = Experiment | Agent | Upload | Finding
 
 LOCK = timedelta(minutes=5)
-LONGEST_REASON = 4_000
 LONGEST_TITLE = 200
 MOST_SENTENCES = 200
 PERSON = "person"
@@ -110,7 +110,7 @@ def flag_by_hand(
     row = subject_of(subject)
     if is_imported(f"{row._meta.model_name}s", row.pk):
         raise Refused(f"{subject} came from another lab: it is for reading only")
-    said = _checked(note, LONGEST_REASON, "#/note")
+    said = check_reason(note, pointer="#/note")
     place = pinned(row, pin, quote)
     return raise_flag(
         detector=PERSON,
@@ -180,11 +180,6 @@ def tell(flag: Flag, kind: str, *, actor: "User | None", **told: Any) -> None:
         payload["experiment"] = flag.experiment_id
     for campaign in sorted({events.LAB, flag.campaign_id or events.LAB}):
         events.record(kind, f"flag:{flag.pk}", actor=actor, payload=payload, campaign=campaign)
-
-
-def check_reason(reason: str) -> str:
-    """Raises: InvalidInput without a reason."""
-    return _checked(reason, LONGEST_REASON, "#/reason")
 
 
 @dataclass(frozen=True, slots=True)

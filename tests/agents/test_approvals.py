@@ -87,7 +87,7 @@ def test_an_approved_call_runs_once_and_the_agent_reads_the_note_and_the_result(
 
 def test_a_refused_call_never_runs_and_says_why(campaign, script):
     approval = ask(campaign, script)
-    with pytest.raises(InvalidInput, match="say why"):
+    with pytest.raises(InvalidInput, match="must not be empty"):
         refuse(user=make_user("reviewer"), approval_id=approval.pk, note=" ")
     refuse(user=make_user("reviewer", "rita"), approval_id=approval.pk, note="Try a cheaper one.")
     script.append(thought("ok", ("list_methods", {})))

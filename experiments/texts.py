@@ -1,4 +1,4 @@
-"""What a text of the forum may hold; it cannot be changed later, so it is checked before."""
+"""What a text for people may hold: one that stays written is checked before."""
 
 import re
 import unicodedata
@@ -8,6 +8,12 @@ from experiments.errors import InvalidInput
 # Reordering marks can make a line read otherwise than it is stored ("Trojan Source", CVE-2021-42574).
 _REORDERING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SPACES = {"\n", "\t"}
+LONGEST_REASON = 4_000  # why somebody paused, stopped, hid, judged, approved: the same everywhere
+
+
+def check_reason(reason: str, *, pointer: str = "#/reason") -> str:
+    """Why a person does what others must be able to understand later. Raises: InvalidInput without one."""
+    return clean_text(reason, pointer=pointer, most=LONGEST_REASON)
 
 
 def clean_line(text: str, *, pointer: str, most: int) -> str:
