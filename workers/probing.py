@@ -67,7 +67,7 @@ def half_of(inputs: Inputs, rows: NDArray[np.int64]) -> Inputs:
 
 
 def probe_next(*, worker: str) -> bool:
-    """Claim the oldest waiting probe and run it. Returns: False where nothing waited, or something more urgent does."""
+    """Claim the oldest waiting probe and run it. Returns: False where nothing waited, or runs go first."""
     claim = claim_probe(worker=worker)
     if claim is None:
         return False

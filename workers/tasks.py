@@ -21,10 +21,12 @@ from workers.identity import worker_name
 
 @shared_task(name="workers.train")
 def train(experiment_id: int) -> None:
-    """Runs wait: train the most urgent ones, which need not be those of the message."""
+    """Something waits for a gpu worker: the most urgent is done, which need not be what the message is about."""
+    from workers.probing import probe_next
     from workers.training import train_next
 
-    train_next(worker=worker_name())
+    if not probe_next(worker=worker_name()):  # one that waited long, or has nothing before it
+        train_next(worker=worker_name())
 
 
 @shared_task(name="workers.evaluate")
@@ -68,10 +70,8 @@ def forget() -> None:
 
 @shared_task(name="workers.probe")
 def probe(probe_id: int) -> None:
-    """Seeds wait to be run again."""
-    from workers.probing import probe_next
-
-    probe_next(worker=worker_name())
+    """Seeds wait to be run again: as above."""
+    train(probe_id)
 
 
 @shared_task(name="workers.score_probe")

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SEEDS = 5  # runs that a probe repeats at most: paired with the originals, five tell
 MOST_VISITED = 20
+# So long a probe lets waiting runs go first; then it goes before them. A full queue may never empty, and the holds that
+# probes bring would never come.
+PATIENCE = timedelta(seconds=60)
 _UNFINISHED = [ProbeState.QUEUED, ProbeState.RUNNING, ProbeState.EVALUATING]
 
 Floats = NDArray[np.float32]
@@ -72,15 +76,12 @@ def add_probes(*, experiment_id: int, kinds: Iterable[str], user: "User | None" 
 
 @transaction.atomic
 def claim_probe(*, worker: str) -> ProbeClaim | None:
-    """Take the oldest waiting probe; None where nothing waits, or where an experiment waits to be trained first."""
-    waiting = Run.objects.filter(experiment=OuterRef("pk"), state=RunState.QUEUED)
-    if Experiment.objects.unfinished().filter(Exists(waiting), held=False).exists():
-        return None
+    """Take the oldest waiting probe; None where none waits, or where runs wait and it has not waited for PATIENCE."""
     locked = Probe.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
         state=ProbeState.QUEUED
     )
     probe = locked.select_related("experiment__benchmark", "experiment__method").order_by("id").first()
-    if probe is None:
+    if probe is None or (timezone.now() - probe.created_at < PATIENCE and _runs_wait()):
         return None
     token, experiment = new_token(worker), probe.experiment
     Probe.objects.filter(pk=probe.pk).update(
@@ -142,8 +143,12 @@ def release_probe(*, claim: ProbeClaim) -> None:
     held.update(state=ProbeState.QUEUED, lease_owner="", lease_until=None, attempt=F("attempt") - 1)
 
 
-def visit_probes() -> int:
-    """Beat: put expired leases back, wake workers up. Returns: messages sent."""
+def visit_probes(*, depths: Mapping[str, int]) -> int:
+    """Beat: put expired leases back, wake workers up.
+
+    depths: queue -> messages under way; any of them serves what waits, so only as many are sent as are missing.
+    Returns: messages sent.
+    """
     expired = Probe.objects.filter(state=ProbeState.RUNNING, lease_until__lt=timezone.now())
     expired.filter(attempt__gte=settings.RUN_ATTEMPTS).update(
         state=ProbeState.FAILED, lease_owner="", lease_until=None, finished_at=timezone.now(),
@@ -151,9 +156,14 @@ def visit_probes() -> int:
     )  # fmt: skip
     expired.update(state=ProbeState.QUEUED, lease_owner="", lease_until=None)
     sent = 0
-    for state, wake in ((ProbeState.QUEUED, dispatch.probe), (ProbeState.EVALUATING, dispatch.score_probe)):
-        for pk in Probe.objects.filter(state=state).order_by("id").values_list("pk", flat=True)[:MOST_VISITED]:
-            wake(pk)
+    waiting = Probe.objects.order_by("id").values_list("pk", flat=True)
+    missing = slice(min(depths[dispatch.GPU], MOST_VISITED), MOST_VISITED)
+    for pk in waiting.filter(state=ProbeState.QUEUED)[missing]:
+        dispatch.probe(pk)
+        sent += 1
+    if depths[dispatch.EVALUATION] < MOST_VISITED:
+        for pk in waiting.filter(state=ProbeState.EVALUATING)[:MOST_VISITED]:
+            dispatch.score_probe(pk)
             sent += 1
     return sent
 
@@ -167,6 +177,11 @@ def unpacked(text: str, rows: int | None = None) -> Floats:
     """(rows, items) of a packed table, or (items,)."""
     values = np.frombuffer(base64.b64decode(text), dtype="<f4")
     return values if rows is None else values.reshape(rows, -1)
+
+
+def _runs_wait() -> bool:
+    waiting = Run.objects.filter(experiment=OuterRef("pk"), state=RunState.QUEUED)
+    return Experiment.objects.unfinished().filter(Exists(waiting), held=False).exists()
 
 
 def _leave(claim: ProbeClaim, **fields: Any) -> None:

@@ -40,7 +40,7 @@ def reap() -> Reaped:
     requeued, failed = _reap_runs()
     preparations = _reap_preparations()
     request_next_builtin()
-    return Reaped(requeued, failed, preparations, _wake_the_sleeping() + visit_probes())
+    return Reaped(requeued, failed, preparations, _wake_the_sleeping())
 
 
 def _reap_runs() -> tuple[int, int]:
@@ -106,6 +106,7 @@ def _wake_the_sleeping() -> int:
     depths = queue_depths()
     if depths is None:
         return 0
+    sent = visit_probes(depths=depths)
     untrained = Run.objects.filter(experiment=OuterRef("pk"), state=RunState.QUEUED)
     unscored = Run.objects.filter(experiment=OuterRef("pk"), state=RunState.EVALUATING)
     busy = Run.objects.filter(experiment=OuterRef("pk"), state__in=[RunState.QUEUED, RunState.RUNNING])
@@ -115,7 +116,6 @@ def _wake_the_sleeping() -> int:
     to_score = running.filter(Exists(unscored) | ~Exists(busy)).order_by("id")
     uploads = Upload.objects.filter(evaluation=None, created_at__lt=timezone.now() - _PATIENCE).order_by("id")
     preparing = Benchmark.objects.filter(state=BenchmarkState.PREPARING, lease_until=None)
-    sent = 0
     if depths["gpu"] < MOST_WAKE_UPS:
         for pk in list(to_train.values_list("pk", flat=True)[depths["gpu"] : MOST_WAKE_UPS]):
             dispatch.train(pk)

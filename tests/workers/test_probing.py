@@ -12,7 +12,7 @@ from experiments.scored_probes import score_probe
 from experiments.scoring import score_experiment
 from experiments.services.experiments import submit_experiment
 from experiments.services.leases import LeaseLost
-from experiments.services.probes import add_probes, claim_probe, record_probe, visit_probes
+from experiments.services.probes import PATIENCE, add_probes, claim_probe, record_probe, visit_probes
 from experiments.services.workers import announce_methods
 from oversight.inspection import inspect_experiment
 from oversight.models import Flag, Inspection
@@ -20,11 +20,14 @@ from oversight.services.inspections import visit
 from oversight.services.probes import request_probe
 from tests.factories import make_user
 from tests.workers import schemers  # noqa: F401 - registers its method
+from workers import tasks
 from workers.catalogue import methods
 from workers.probing import changed_labels, probe_next
 from workers.training import train_next
 
 pytestmark = pytest.mark.django_db
+
+IDLE = {"gpu": 0, "evaluation": 0}
 
 
 def scored(method="vanilla", seeds=4, **options):
@@ -100,18 +103,37 @@ def test_who_may_ask_for_what(words):
     assert not probe_next(worker="gpu@test")  # an experiment waits to be trained first
 
 
+def test_a_probe_that_has_waited_long_goes_before_a_full_queue(words):
+    (probe,) = add_probes(experiment_id=scored().pk, kinds=["replay"])
+    queued = submit_experiment(user=make_user(), benchmark="words", method="vanilla", options={"l2": 2}, seeds=2)
+    assert claim_probe(worker="gpu@test") is None
+    Probe.objects.update(created_at=timezone.now() - PATIENCE)
+    tasks.train(queued.pk)  # messages of runs may be all that a full queue lets through
+    probe.refresh_from_db()
+    assert (probe.state, probe.attempt) == ("evaluating", 1)
+    assert set(queued.runs.values_list("state", flat=True)) == {"queued"}
+    tasks.probe(probe.pk)  # and the other way round
+    assert set(queued.runs.values_list("state", flat=True)) == {"evaluating"}
+
+
+def test_what_waits_is_not_sent_for_again_while_messages_are_under_way(words):
+    add_probes(experiment_id=scored().pk, kinds=["replay", "batch", "permuted"])
+    assert visit_probes(depths={"gpu": 2, "evaluation": 0}) == 1
+    assert visit_probes(depths={"gpu": 100, "evaluation": 0}) == 0
+
+
 def test_a_killed_workers_probe_is_put_back_and_its_zombie_writes_nothing(words):
     (probe,) = add_probes(experiment_id=scored().pk, kinds=["replay"])
     claim = claim_probe(worker="gpu@dead")
     assert claim_probe(worker="gpu@other") is None
     Probe.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert visit_probes() == 1
+    assert visit_probes(depths=IDLE) == 1
     with pytest.raises(LeaseLost):
         record_probe(claim=claim, predictions={}, prior={}, seconds=0)
     assert probe_next(worker="gpu@test")
-    assert visit_probes() == 1  # the scorer's turn
+    assert visit_probes(depths=IDLE) == 1  # the scorer's turn
     score_probe(probe.pk)
-    assert visit_probes() == 0
+    assert visit_probes(depths=IDLE) == 0
     Inspection.objects.update_or_create(
         experiment=probe.experiment, defaults={"state": "done", "finished_at": timezone.now() - timedelta(hours=1)}
     )
