@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from oversight.detectors import DETECTORS, ExperimentDetector, Options, Rates, Suspicion
-from oversight.detectors._source_rules import Hit, scan
+from oversight.detectors._source_rules import Hit, scan_all
 from oversight.facts import ExperimentFacts
 
 SHOWN = 12  # lines named in the evidence
@@ -21,6 +21,8 @@ class StaticScanOptions(Options):
 class StaticScan(ExperimentDetector):
     """Syntax trees of all files: executing text, starting programs, reading files not its own, label-like paths,
     sockets, hooks, exits, comparisons of its own, frames, patched modules (clocks among them), answers as literals.
+    The work is linear in the source; what is larger or nests deeper than the bounds in oversight/syntax.py is a grave
+    line of its own.
 
     Source: rules of the lab, from the attacks in tests/redteam.
     """
@@ -39,12 +41,7 @@ class StaticScan(ExperimentDetector):
 
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """One flag for all grave lines; one note where only doubtful ones were found."""
-        hits = [
-            hit
-            for path, text in sorted(facts.files.items())
-            for hit in scan(path, text)
-            if hit.rule not in self.options.ignore
-        ]
+        hits = [hit for hit in scan_all(facts.files) if hit.rule not in self.options.ignore]
         grave = [hit for hit in hits if hit.grave]
         if not hits:
             return []

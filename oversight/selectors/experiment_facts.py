@@ -17,7 +17,7 @@ from experiments.snapshots.selectors import files_of
 from forum.models import FindingExperiment
 from oversight.detectors._heuristics import bank
 from oversight.facts import Attempt, Citation, Decoys, Earlier, ExperimentFacts, Numbers, ProbeResult, RunScore, Upload
-from oversight.selectors.likeness import code_likeness, options_likeness
+from oversight.selectors.likeness import likeness_of, options_likeness
 from oversight.selectors.lineage import taints_of
 from oversight.selectors.predictions import Splits, bits_of_runs, bits_of_upload, texts
 
@@ -90,13 +90,15 @@ def _team(row: Experiment) -> "QuerySet[Experiment]":
 def _attempts(row: Experiment, files: Mapping[str, str]) -> list[Attempt]:
     """Executions by the same account of what may be the same method."""
     others = Experiment.objects.filter(benchmark=row.benchmark_id, submitter=row.submitter_id, method=row.method_id)
-    others = others.exclude(pk=row.pk).select_related("snapshot").order_by("-id")[:MOST_ATTEMPTS]
-    own = code_likeness(files) if files else options_likeness(row.method.name, row.options)
+    others = (
+        others.exclude(pk=row.pk).select_related("snapshot").defer("snapshot__files").order_by("-id")[:MOST_ATTEMPTS]
+    )
+    own = likeness_of(row.snapshot) if row.snapshot else options_likeness(row.method.name, row.options)
     found = []
     for other in others:
         if other.method_digest == row.method_digest:
             same = "digest"
-        elif files and other.snapshot is not None and code_likeness(other.snapshot.files) == own:
+        elif files and other.snapshot is not None and likeness_of(other.snapshot) == own:
             same = "code"
         elif not files and options_likeness(row.method.name, other.options) == own:
             same = "options"
