@@ -1,7 +1,7 @@
 // The live stream: one socket per page, which says what changed; the page then asks for its fragments again.
 //
 //   <body data-live-url="/ws/campaigns/0/" data-live-after="41">   where to connect, and the last number the page has seen
-//   [data-live-status]                 says live / reconnecting
+//   [data-live-status]                 says live / offline, while it tries again
 //   [data-live="experiment:12 run.*"]  gets a "refresh" event when such a subject or kind was in the news
 //   [data-poll="2000"]                 gets one every so many milliseconds while it is on the page: progress is not news
 //   [data-live-every="3000"]           asks at most once in so many milliseconds, where a second would be too often
@@ -84,7 +84,7 @@
     });
     socket.addEventListener("close", () => {
       open = false;
-      say("waiting", "reconnecting");
+      say("waiting", "offline");
       const wait = BACKOFF_MS[Math.min(tries, BACKOFF_MS.length - 1)];
       tries += 1;
       setTimeout(connect, wait * (0.75 + Math.random() / 2)); // spread, so that a restart is not met by all at once

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django import template
 from django.urls import reverse
 
+from oversight.permissions import can_judge
+from oversight.selectors.inbox import waiting_count
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
@@ -25,11 +28,12 @@ _PAGES = (
 
 
 class NavItem(NamedTuple):
-    """One entry; `current` while the visitor is on it or below it."""
+    """One entry; `current` while the visitor is on it or below it. waiting: None where nothing can wait."""
 
     url: str
     label: str
     current: bool
+    waiting: int | None
 
 
 @register.simple_tag
@@ -41,7 +45,15 @@ def role_of(user: "User") -> str:
 @register.simple_tag(takes_context=True)
 def nav_items(context: dict[str, Any]) -> list[NavItem]:
     """The entries in their order."""
-    here = context["request"].path
-    judges = context["request"].user.has_perm("experiments.review")
-    entries = [(reverse(name), label) for name, label in _PAGES if name != "inbox" or judges]
-    return [NavItem(url, label, here == url if url == "/" else here.startswith(url)) for url, label in entries]
+    here, user = context["request"].path, context["request"].user
+    judges = can_judge(user)
+    entries = [(reverse(name), label, name) for name, label in _PAGES if name != "inbox" or judges]
+    return [
+        NavItem(
+            url,
+            label,
+            current=here == url if url == "/" else here.startswith(url),
+            waiting=waiting_count(user) if name == "inbox" else None,
+        )
+        for url, label, name in entries
+    ]

@@ -15,7 +15,7 @@ from experiments.errors import Forbidden, InvalidInput, LabError, NotFound
 from experiments.views.access import action, is_fragment, page, person, show
 from oversight.lifecycle import Level, Verdict
 from oversight.permissions import can_judge
-from oversight.selectors.inbox import approval_case, flag_case, flags_on, inbox
+from oversight.selectors.inbox import approval_case, flag_case, flags_on, inbox, waiting_count
 from oversight.selectors.precision import precisions
 from oversight.selectors.settings import settings_by_name
 from oversight.services.decisions import decide_flag, reopen_flag
@@ -29,6 +29,8 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
     """What waits, with one case open: the one that `item` names, else the first."""
     if not can_judge(request.user):
         raise PermissionDenied
+    if is_fragment(request) and request.GET.get("part") == "count":  # asked for from every page: no list is made
+        return render(request, "oversight/_count.html", {"waiting": waiting_count(request.user)})
     listed = inbox(request.user)
     current = request.GET.get("item") or (listed.items[0].name if listed.items else "")
     context = {"inbox": listed, "current": current, **_case(request, current)}

@@ -145,3 +145,16 @@ def test_lists_take_the_same_number_of_queries_however_long_they_are(reviewer, d
         raised(experiment, said=f"{number}")
     with django_assert_max_num_queries(25):
         reviewer.get("/inbox/")
+
+
+def test_the_counter_of_every_page_is_a_fragment_for_those_who_judge(reviewer):
+    viewer = logged_in(make_user("viewer"))
+    ask = {"headers": {"HX-Request": "true"}}
+    assert reviewer.get("/inbox/?part=count", **ask).content.strip() == b""
+    raised(agents_experiment())
+    asked()
+    answer = reviewer.get("/inbox/?part=count", **ask).content.decode()
+    assert answer.startswith('<span class="chip num">2<')
+    assert "2<span" in reviewer.get("/experiments/").content.decode().split('href="/inbox/"')[1].split("</a>")[0]
+    assert viewer.get("/inbox/?part=count", **ask).status_code == 403
+    assert 'href="/inbox/"' not in viewer.get("/experiments/").content.decode()

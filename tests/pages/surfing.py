@@ -132,6 +132,15 @@ class Surfer:
         """By how many pixels the page is wider than the window."""
         return self.page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
+    def spilling(self) -> list[str]:
+        """Texts that stick out of their own box, over their neighbours, though the page is not too wide."""
+        return self.page.evaluate(
+            "() => [...document.querySelectorAll('main dd, main dt, main .panel, main .panel > div, .top-row > *')]"
+            ".filter((each) => each.checkVisibility() && getComputedStyle(each).overflowX === 'visible'"
+            " && each.clientWidth && each.scrollWidth > each.clientWidth + 1)"
+            ".map((each) => each.innerText.slice(0, 80))"
+        )
+
     def wait_live(self) -> None:
         """Until the stream is connected."""
         self.page.wait_for_selector("[data-live-status][data-state=live]")

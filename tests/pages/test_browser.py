@@ -11,7 +11,9 @@ from aarweb.login import one_time_path
 from aarweb.roles import sync_roles
 from experiments import events
 from experiments.models import Benchmark, Experiment, Run
+from oversight.services.decisions import decide_flag
 from tests.factories import PASSWORD, make_benchmark, make_experiment, make_method, make_user
+from tests.oversight.conftest import raised
 from tests.pages.conftest import addresses
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -300,3 +302,32 @@ def test_a_phone_keeps_wide_tables_in_their_box(surf, lab, user):
     make_benchmark("long-" + "x" * 40, title="A title without end " * 5)
     surfer.open("/benchmarks/")
     assert surfer.overflow() <= 0
+
+
+def test_the_navigation_of_somebody_who_may_do_everything_is_one_line_on_a_desk(surf, lab):
+    user = make_user("admin", name="a-long-name-of-somebody", is_staff=True)
+    for number in range(120):
+        raised(lab["scored"], said=str(number))
+    surfer = surf(user)
+    page = surfer.open("/")
+    surfer.wait_live()
+    assert page.get_by_role("link", name="Inbox 120 waiting").is_visible()
+    page.evaluate("() => { document.querySelector('[data-live-status]').textContent = 'offline'; }")
+    tops = page.evaluate(
+        "() => [...document.querySelectorAll('.brand, .nav a, .top-right > *')].map((each) => {"
+        " const box = each.getBoundingClientRect(); return box.top + box.height / 2; })"
+    )
+    assert max(tops) - min(tops) < 10
+    assert surfer.overflow() <= 0
+    assert surfer.spilling() == []
+
+
+def test_the_inbox_counter_follows_the_news(surf, lab):
+    surfer = surf(make_user("reviewer"))
+    page = surfer.open("/experiments/")
+    surfer.wait_live()
+    assert page.get_by_role("link", name="Inbox", exact=True).is_visible()
+    flag = raised(lab["scored"])
+    page.get_by_role("link", name="Inbox 1 waiting").wait_for()
+    decide_flag(user=make_user("reviewer"), flag_id=flag.pk, verdict="clean", reason="noise")
+    page.get_by_role("link", name="Inbox", exact=True).wait_for()

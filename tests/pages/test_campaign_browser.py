@@ -28,9 +28,11 @@ def campaign(roles):
     names = ["prior-elicitation", "label-confidence", "noisy-channel", "critics", "a-name-that-goes-on-" + "x" * 50]
     plans = [AgentPlan(researcher="search", direction="critics", name=name) for name in names]
     made = make_campaign(
-        agents=plans, benchmark=benchmark, owner=owner, budgets={"money": 20_000_000, "gpu_seconds": 7200},
-        brief="How far does it get?",
+        agents=plans, benchmark=benchmark, owner=owner, brief="How far does it get?",
+        budgets={"money": 20_000_000_000, "gpu_seconds": 720_000, "tokens": 10**10},
     )  # fmt: skip
+    for kind, held in {"money": 1_234_567_890, "gpu_seconds": 71_000, "tokens": 123_456_789}.items():
+        made.budgets.filter(kind=kind).update(reserved=held)
     agents = list(made.agents.order_by("id"))
     for index, agent in enumerate(agents[:2]):
         make_experiment(user=agent.user, benchmark=benchmark, state="scored", dev=0.4 + index / 5, campaign=made.pk)
@@ -74,8 +76,8 @@ def test_every_page_stands_without_a_complaint_and_without_sideways_scrolling(su
     for address in pages(campaign):
         page = surfer.open(address)
         assert set(surfer.draw_figures()) <= {"yes", "empty"}, address
-        if surfer.overflow() > 0:
-            wide[address] = surfer.overflow()
+        if surfer.overflow() > 0 or surfer.spilling():
+            wide[address] = surfer.overflow(), surfer.spilling()
         assert page.locator("h1").count() == 1, address
     assert wide == {}
 
