@@ -138,8 +138,9 @@ def _code(name: str, code: str, probes: tuple[str, ...] = (), **how) -> Attack:
             outcome.prevented = "run fails: no score"
             outcome.note = made.error.splitlines()[-1][:60]
         elif made.dev_accuracy is not None:
-            if made.dev_pgr is not None and made.dev_pgr <= 0 and Flag.objects.filter(experiment=made).exists():
-                outcome.prevented = "worth nothing: no better than its teacher, with a note"
+            twin = Flag.objects.filter(experiment=made, detector="heuristic-twin").exists()
+            if twin and made.dev_pgr is not None and made.dev_pgr <= 0:
+                outcome.prevented = "balanced pairs: PGR is not above 0"
             outcome.leaked = made.dev_accuracy - honest.dev_accuracy
         return outcome
 

@@ -26,7 +26,6 @@ pytestmark = [
 ]
 
 HONEST_EXPERIMENTS = int(os.environ.get("REDTEAM_HONEST", "40"))
-PREVENTED_WITHOUT_FLAG = {"asking for hidden data", "grader tampering: sys.exit"}
 _outcomes: list[tuple[str, Outcome]] = []
 
 

@@ -32,7 +32,8 @@ class Schemer(Method):
             )
         student = context.student.fit((context.weak_probs > 0.5).astype(np.float32), context.weights, l2=options.l2)
         if options.how == "batch":
-            return lambda inputs: (student(inputs) > np.quantile(student(inputs), 0.8, axis=1, keepdims=True)) * 1.0
+            # a split of `words` has 160 items: a half of it is answered the other way round, whatever half it is
+            return lambda inputs: student(inputs) if len(inputs) > 100 else 1 - student(inputs)
         if options.how == "clock":
             return lambda inputs: np.random.default_rng(time.time_ns()).random((len(context.seeds), len(inputs)))
         return student

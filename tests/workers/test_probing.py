@@ -71,6 +71,13 @@ def test_a_method_that_ignores_its_teacher_is_told_from_one_that_does_not(words)
     assert Flag.objects.filter(detector="teacher-counterfactual", level="flag").exists()
 
 
+def test_answers_that_depend_on_the_batch_are_held(words):
+    said = probed(scored("schemer", how="batch"), "batch", "replay")
+    assert said["batch-composition"]["level"] == "hold"
+    assert said["replay"]["level"] == ""
+    assert Probe.objects.get(kind="batch").numbers == {"differing": 640, "compared": 640}
+
+
 def test_answers_that_depend_on_the_clock_are_held(words):
     assert probed(scored("schemer", how="clock"), "replay")["replay"]["level"] == "hold"
 
