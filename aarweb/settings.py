@@ -180,7 +180,7 @@ CLAUDE_CONTEXT_TOKENS = env.integer("CLAUDE_CONTEXT_TOKENS", 200_000, least=10_0
 CLAUDE_TIMEOUT_SECONDS = env.integer("CLAUDE_TIMEOUT_SECONDS", 600, least=1, most=3600)
 
 AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine search researchers, which need no key
-SUBMISSION_GUARD = "agents.guard.AgentGuard"  # what an agent submits is held and paid for; see experiments/guard.py
+WRITE_GUARD = "agents.guard.AgentGuard"  # what an agent writes is held and paid for; see experiments/guard.py
 EVENT_LISTENERS = ["notifications.services.telling.on_event"]  # told of every event in its own transaction
 # what each app adds to the archive of a campaign, lowest app first; see experiments/archives/tables.py
 ARCHIVE_PARTS = ["experiments.archives.parts", "forum.archive", "agents.archive", "oversight.archive"]

@@ -1,13 +1,13 @@
-"""The lab's submission guard: what an agent submits is told in its campaign, held while it is, and paid for."""
+"""The lab's guard of writes: what an agent does is told in its campaign, held while it is, and paid for."""
 
 from typing import TYPE_CHECKING
 
-from agents import gate
 from agents.admitted import is_admitted
 from agents.lifecycle import BudgetKind
 from agents.models import Agent
 from agents.services import budgets, gpu_time
 from agents.services.admission import check_by_policy
+from agents.services.writes import begin_write
 from experiments.events import LAB
 
 if TYPE_CHECKING:
@@ -17,15 +17,12 @@ if TYPE_CHECKING:
 
 
 class AgentGuard:
-    """See experiments.guard.SubmissionGuard; people pass it freely."""
+    """See experiments.guard.WriteGuard; people pass it freely."""
 
     def admit(self, user: "User") -> int:
         """Raises: Held."""
-        agent = Agent.objects.filter(user=user).first()
-        if agent is None:
-            return LAB
-        gate.check(agent.pk)
-        return agent.campaign_id
+        agent_id = Agent.objects.filter(user=user).values_list("pk", flat=True).first()
+        return LAB if agent_id is None else begin_write(agent_id).campaign_id
 
     def book(self, experiment: "Experiment") -> None:
         """Raises: OverBudget; Refused by the campaign's policy, which asks about calls and not about REST."""

@@ -203,6 +203,8 @@ def _view(agent: Agent, summarise: bool = False) -> View:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, Held):
+        return f"not done, the agent was held before it could be: {error}. Do it again if it is still wanted."
     pointer = getattr(error, "pointer", None)
     return f"{error} ({pointer})" if pointer else str(error)
 

@@ -1,7 +1,7 @@
-"""Who else has a say when an account submits: settings name an object from above, nothing here imports it.
+"""Who else has a say when an account writes: settings name an object from above, nothing here imports it.
 
-Agents have campaigns, budgets and latches that this app knows nothing of, yet everything they submit, by tool or by
-REST, comes through the services here. So control comes down as configuration.
+Agents have campaigns, budgets and latches that this app and the forum know nothing of, yet everything they write, by
+tool or by REST, comes through the services here and there. So control comes down as configuration.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from experiments.models import Experiment
 
 
-class SubmissionGuard(Protocol):
-    """What settings.SUBMISSION_GUARD names: a class without arguments."""
+class WriteGuard(Protocol):
+    """What settings.WRITE_GUARD names: a class without arguments."""
 
     def admit(self, user: "User") -> int:
-        """The campaign in whose log the account's work is told; 0 for none. Raises: what refuses the submission."""
+        """The campaign in whose log the account's work is told; 0 for none. Raises: what refuses the write.
+
+        Called first in the transaction that writes, before it locks anything: an agent's row is locked here, so that a
+        pause comes before or after the write.
+        """
         ...
 
     def book(self, experiment: "Experiment") -> None:
@@ -31,7 +35,7 @@ class SubmissionGuard(Protocol):
         ...
 
 
-def guard() -> SubmissionGuard:
+def guard() -> WriteGuard:
     """The guard that the settings name."""
-    made: SubmissionGuard = import_string(settings.SUBMISSION_GUARD)()
+    made: WriteGuard = import_string(settings.WRITE_GUARD)()
     return made

@@ -8,9 +8,10 @@ from rest_framework.views import APIView
 from agents.selectors.me import own_agent
 from agents.selectors.news import news_of
 from agents.serializers import campaigns as shapes
+from agents.services.notebooks import save_notebook
 from agents.services.outside import finish_own_work
 from agents.services.reports import report
-from agents.services.transcript import read_notebook, save_notebook
+from agents.services.transcript import read_notebook
 from experiments.api.access import caller
 from experiments.api.events import Events
 from experiments.api.reading import read_body, read_query

@@ -18,7 +18,7 @@ from agents.lifecycle import AGENT_ENDED, CAMPAIGN_ENDED, AgentState, BudgetKind
 from agents.models import Agent, Budget, Campaign, Latch
 from agents.models.agents import RESEARCHERS
 from agents.permissions import can_review, can_run_campaigns
-from agents.services.control import end_agent
+from agents.services.control import cancel_work, end_agent
 from agents.services.policies import ensure_default, write_policy
 from agents.services.states import AGENT_IDLE, move_agent, move_campaign
 from experiments.acting import act_as
@@ -116,8 +116,8 @@ def freeze_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     why = check_reason(reason)
     if campaign.state != CampaignState.FROZEN:
         agents = _locked_agents(campaign)
-        move_campaign(campaign, CampaignState.FROZEN, actor=user, reason=why)
         holds.hold([agent.user_id for agent in agents])
+        move_campaign(campaign, CampaignState.FROZEN, actor=user, reason=why)
         for agent in agents:
             if agent.state in AGENT_IDLE and agent.state != AgentState.FAILED:
                 move_agent(agent, AgentState.PAUSED, actor=user)
@@ -134,11 +134,11 @@ def thaw_campaign(*, user: "User", campaign_id: int, reason: str = "") -> Campai
         raise IllegalTransition(f"campaign {campaign.pk} has not been started")
     if campaign.state != CampaignState.RUNNING:
         agents = _locked_agents(campaign)
-        move_campaign(campaign, CampaignState.RUNNING, actor=user, reason=why)
         open_ones = Latch.objects.filter(agent__campaign=campaign, released_at=None)
         latched = set(open_ones.values_list("agent_id", flat=True))
         free = [agent for agent in agents if agent.pk not in latched]
         holds.release([agent.user_id for agent in free])
+        move_campaign(campaign, CampaignState.RUNNING, actor=user, reason=why)
         for agent in free:
             if agent.state == AgentState.PAUSED:
                 move_agent(agent, AgentState.READY, actor=user)
@@ -154,11 +154,12 @@ def stop_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     why = check_reason(reason)
     if campaign.state in CAMPAIGN_ENDED:
         return campaign
-    agents = _locked_agents(campaign)
+    going = [agent for agent in _locked_agents(campaign) if agent.state not in AGENT_ENDED]
+    for agent in going:
+        cancel_work(agent, actor=user)
     move_campaign(campaign, CampaignState.STOPPED, actor=user, reason=why, ended_at=timezone.now())
-    for agent in agents:
-        if agent.state not in AGENT_ENDED:
-            end_agent(agent, actor=user)
+    for agent in going:
+        end_agent(agent, actor=user)
     return campaign
 
 
@@ -247,8 +248,11 @@ def _benchmarks(slugs: Sequence[str]) -> list[Benchmark]:
 
 
 def _locked_agents(campaign: Campaign) -> list[Agent]:
-    """Its agents, before the first event: a step that holds one and waits for the log would wait for ever."""
-    return list(campaign.agents.select_for_update(no_key=True).order_by("id"))
+    """Its agents, then their work, before the first event: a step or a worker that holds one and waits for the log
+    would wait for ever."""
+    agents = list(campaign.agents.select_for_update(no_key=True).order_by("id"))
+    holds.lock([agent.user_id for agent in agents])
+    return agents
 
 
 def _locked(user: "User", campaign_id: int) -> Campaign:

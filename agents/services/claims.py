@@ -100,9 +100,9 @@ def end(claim: Claim) -> None:
 
 def rest(agent: Agent) -> None:
     """A held agent of which nothing runs: paused if a latch or its campaign holds it. Needs a transaction."""
+    confirm(agent)
     if agent.state in (*AT_WORK, AgentState.READY, AgentState.WAITING):
         move_agent(agent, AgentState.PAUSED)
-    confirm(agent)
 
 
 def held_by(claim: Claim) -> Agent:

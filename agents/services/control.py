@@ -44,12 +44,16 @@ def pause_agent(*, user: "User", agent_id: int, reason: str, now: bool = False) 
 
 
 def set_latch(agent: Agent, kind: str, *, reason: str, now: bool = False, actor: "User | None" = None) -> Latch:
-    """Hold a locked agent; a latch of the kind that is set already stays, at most sharpened. Needs a transaction."""
+    """Hold a locked agent; a latch of the kind that is set already stays, at most sharpened. Needs a transaction.
+
+    The agent's row is where a latch and a write of the agent meet (services/writes.py): when this is committed nothing
+    that it queued is free, and nothing that it begins is let in.
+    """
+    holds.hold([agent.user_id])  # experiments before events, as workers lock them
     latch = Latch.objects.filter(agent=agent, kind=kind, released_at=None).first()
     if latch is None:
         latch = Latch.objects.create(agent=agent, kind=kind, reason=reason, now=now, set_by=actor)
         record_agent(agent, "agent.latched", actor=actor, latch=kind, reason=reason, now=now)
-        holds.hold([agent.user_id])
     elif now and not latch.now:
         latch.now = True
         latch.save(update_fields=["now"])
@@ -67,8 +71,11 @@ def set_latch(agent: Agent, kind: str, *, reason: str, now: bool = False, actor:
 
 
 def confirm(agent: Agent) -> None:
-    """Nothing of the agent's runs any more: note it on the latches that hold it."""
-    Latch.objects.filter(agent=agent, released_at=None, confirmed_at=None).update(confirmed_at=timezone.now())
+    """Nothing of the agent's runs any more, and what it queued waits: note it on the latches that hold it."""
+    unconfirmed = Latch.objects.filter(agent=agent, released_at=None, confirmed_at=None)
+    if unconfirmed.exists():
+        holds.hold([agent.user_id])
+        unconfirmed.update(confirmed_at=timezone.now())
 
 
 @transaction.atomic
@@ -137,17 +144,25 @@ def stop_agent(*, user: "User", agent_id: int, reason: str) -> Agent:
     agent, why = _held_for_review(user, agent_id, reason)
     if agent.state in AGENT_ENDED:
         return agent
+    cancel_work(agent, actor=user)
     record_agent(agent, "agent.stopped", actor=user, reason=why)
     end_agent(agent, actor=user)
     return agent
 
 
-def end_agent(agent: Agent, *, actor: "User") -> None:
-    """A locked agent ends for good: its tokens are revoked first, its unfinished experiments are cancelled."""
+def cancel_work(agent: Agent, *, actor: "User") -> None:
+    """A locked agent is about to end: its tokens are revoked first, its unfinished experiments are cancelled.
+
+    Before any event of the campaign: experiments are told in the lab's log first.
+    """
     Token.objects.filter(user=agent.user_id, revoked_at=None).update(revoked_at=timezone.now())
     unfinished = Experiment.objects.filter(submitter=agent.user_id).exclude(state__in=EXPERIMENT_TERMINAL)
     for experiment_id in unfinished.order_by("id").values_list("pk", flat=True):
         cancel_experiment(user=actor, experiment_id=experiment_id)
+
+
+def end_agent(agent: Agent, *, actor: "User") -> None:
+    """A locked agent whose work is cancelled ends for good."""
     drop_approvals(agent)
     move_agent(agent, AgentState.STOPPED, actor=actor, error="")
 
@@ -187,6 +202,7 @@ def _held_for_review(user: "User", agent_id: int, reason: str) -> tuple[Agent, s
         raise Forbidden("you may not pause, resume or stop agents")
     why = check_reason(reason)
     act_as(user, why)
+    holds.lock([agent.user_id])
     return agent, why
 
 

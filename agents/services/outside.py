@@ -13,6 +13,7 @@ from agents.models import Action, Agent, Entry, Step
 from agents.services.actions import action_digest, bounded
 from agents.services.states import move_agent, record_agent
 from agents.services.transcript import append
+from agents.services.writes import locked_agent
 from experiments.errors import Refused
 
 OUTSIDE = "outside"
@@ -24,8 +25,7 @@ def lock_outside(agent_id: int) -> Agent:
 
     Raises: Refused for an agent that the lab drives: its transcript is what its model is given.
     """
-    row = Agent.objects.select_for_update(no_key=True, of=("self",)).select_related("campaign", "user")
-    agent: Agent = row.get(pk=agent_id)
+    agent = locked_agent(agent_id)
     check_outside(agent)
     return agent
 

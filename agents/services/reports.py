@@ -3,13 +3,18 @@
 from django.db import transaction
 
 from agents.models import Agent
+from agents.services.writes import begin_write
 from experiments import events
 from experiments.models import Event
 
 
 @transaction.atomic
 def report(*, agent: Agent, kind: str, text: str, tool: str = "") -> Event:
-    """One event in the campaign's log, marked as self-reported. kind: message, tool_call or tool_result."""
+    """One event in the campaign's log, marked as self-reported. kind: message, tool_call or tool_result.
+
+    Raises: Held.
+    """
+    agent = begin_write(agent.pk)
     payload = {
         "campaign": agent.campaign_id, "agent": agent.pk, "name": agent.name, "text": text.replace("\x00", ""),
         "tool": tool, "self_reported": True,

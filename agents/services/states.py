@@ -1,6 +1,6 @@
 """Moves campaigns and agents from state to state: the only writers of `state`, each a guarded UPDATE and its event.
 
-Lock order: the campaign's row, the agent's, its latches, budgets; the event counter last.
+Lock order: the campaign's row, the agent's, its experiments by id, its latches, budgets; the event counters last.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -4,11 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Max
 
 from agents.models import Agent, Entry, Notebook, Step
-from agents.services.states import record_agent
 from experiments.errors import InvalidInput
 
 LONGEST_NOTEBOOK = 50_000
@@ -57,15 +55,6 @@ def write_notebook(agent: Agent, body: str) -> Notebook:
     if latest is not None and latest.body == body:
         return latest
     return Notebook.objects.create(agent=agent, version=(latest.version if latest else 0) + 1, body=body)
-
-
-@transaction.atomic
-def save_notebook(*, agent_id: int, body: str) -> Notebook:
-    """A new version of an agent's notebook, and its event. Raises: InvalidInput."""
-    agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
-    saved = write_notebook(agent, body)
-    record_agent(agent, "notebook.written", version=saved.version)
-    return saved
 
 
 def read_notebook(agent: Agent) -> Notebook | None:

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from agents.services.transcript import LONGEST_NOTEBOOK, save_notebook
+from agents.services.notebooks import save_notebook
+from agents.services.transcript import LONGEST_NOTEBOOK
 from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
 
 

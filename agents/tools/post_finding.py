@@ -33,6 +33,6 @@ class PostFinding(Tool):
 
     def run(self, actor: ToolActor, arguments: PostFindingArguments) -> ToolResult:
         """Returns its number."""
-        made = post_finding(user=actor.user, campaign=actor.agent.campaign_id, **arguments.model_dump())
+        made = post_finding(user=actor.user, **arguments.model_dump())
         told = repeated_findings(actor.agent, made)
         return ToolResult(f"Posted as finding {made.pk}.\n{told}".strip())

@@ -57,6 +57,7 @@ def submit_experiment(
     """
     if not can_submit(user):
         raise Forbidden("you may not submit experiments")
+    campaign = guard().admit(user)
     if (method == CODE) != (snapshot is not None):
         raise InvalidInput("name a recipe, or the snapshot of your code, not both", pointer="#/method")
     place = _ready_benchmark(benchmark)
@@ -66,6 +67,7 @@ def submit_experiment(
     _check_offers(recipe, complete, place)
     return _create(
         user=user,
+        campaign=campaign,
         benchmark=place,
         method=recipe,
         snapshot=code,
@@ -91,6 +93,7 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
     original = _visible(user, experiment_id)
     if not can_rerun(user):
         raise Forbidden("you may not rerun experiments")
+    campaign = guard().admit(user)
     if original.state not in EXPERIMENT_TERMINAL:
         raise IllegalTransition(f"experiment {original.pk} is {original.state}: rerun it when it has ended")
     place = _ready_benchmark(original.benchmark.slug)
@@ -104,6 +107,7 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
     latest = alike.aggregate(latest=Max("replicate"))["latest"]
     return _create(
         user=user,
+        campaign=campaign,
         benchmark=place,
         method=recipe,
         snapshot=code,
@@ -125,6 +129,7 @@ def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
     Raises: NotFound, IllegalTransition if it has ended, Forbidden.
     """
     experiment = _visible(user, experiment_id)
+    guard().admit(user)
     locked = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
     experiment = locked.get(pk=experiment.pk)
     if experiment.state in EXPERIMENT_TERMINAL:
@@ -148,10 +153,8 @@ def _create(
 ) -> Experiment:
     digest = frozen_digest(method, snapshot, fields["options"])
     gray = method.method_class == MethodClass.POLICY_GRAY
-    others = guard()
     experiment = Experiment.objects.create(
         submitter=user,
-        campaign=others.admit(user),
         benchmark=benchmark,
         method=method,
         snapshot=snapshot,
@@ -167,7 +170,7 @@ def _create(
         experiment.tainted_by_id = taint
     drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
     Run.objects.bulk_create(Run(experiment=experiment, seed_index=i, seed=seed) for i, seed in enumerate(drawn))
-    others.book(experiment)
+    guard().book(experiment)
     payload = {"experiment": experiment.pk, "benchmark": benchmark.slug, "state": experiment.state}
     tell(experiment, "experiment.submitted", actor=user, payload=payload)
     dispatch.train(experiment.pk)

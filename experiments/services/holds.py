@@ -9,6 +9,15 @@ from experiments.lifecycle import EXPERIMENT_TERMINAL
 from experiments.models import Experiment
 
 
+def lock(submitters: Iterable[int]) -> None:
+    """Take the rows of what these accounts have not ended, by id, before the first event. Needs a transaction.
+
+    Workers hold an experiment when they write its event; whoever held the log first and then asked for the experiment
+    would wait for them for ever.
+    """
+    list(_unfinished(submitters).select_for_update(no_key=True).order_by("id").values_list("pk", flat=True))
+
+
 @transaction.atomic
 def hold(submitters: Iterable[int]) -> int:
     """Queued runs of these accounts wait from now on; those being trained go on. Returns: how many experiments."""

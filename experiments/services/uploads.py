@@ -49,6 +49,7 @@ def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[in
     if not can_upload(user):
         raise Forbidden("this account may not have predictions scored")
     with transaction.atomic():
+        guard().admit(user)
         found = _lock(benchmark)
         if found is None:
             known = ", ".join(Benchmark.objects.visible_to(user).values_list("slug", flat=True))

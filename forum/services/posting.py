@@ -7,7 +7,7 @@ from django.db import transaction
 
 from experiments.archives.models import is_imported
 from experiments.errors import Forbidden, InvalidInput, NotFound, Refused
-from experiments.events import LAB
+from experiments.guard import guard
 from experiments.models import Experiment
 from experiments.texts import clean_line, clean_text
 from forum.models import (
@@ -42,7 +42,6 @@ def post_finding(
     body: str,
     experiments: Iterable[int] = (),
     parents: Iterable[int] = (),
-    campaign: int = LAB,
 ) -> Finding:
     """A new thread. It cannot be changed afterwards: what is wrong in it is said in a comment or a newer finding.
 
@@ -52,6 +51,7 @@ def post_finding(
     """
     if not can_write(user):
         raise Forbidden("this account may not post findings")
+    campaign = guard().admit(user)
     if kind not in Kind.values:
         raise InvalidInput(f"unknown kind {kind!r}; allowed: {', '.join(Kind.values)}", pointer="#/kind")
     cited = _ids(experiments, most=MOST_EXPERIMENTS, pointer="#/experiments")
@@ -78,6 +78,7 @@ def comment(*, user: "User", finding_id: int, body: str) -> Comment:
     """An answer to a finding, for good. Raises: Forbidden, NotFound, InvalidInput."""
     if not can_write(user):
         raise Forbidden("this account may not comment")
+    guard().admit(user)
     finding = finding_for(user, finding_id)
     check_open(finding)
     written = Comment.objects.create(finding=finding, author=user, body=_markdown(body, most=MOST_COMMENT))

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from experiments.errors import Forbidden, InvalidInput
+from experiments.guard import guard
 from forum.models import Tally, Vote
 from forum.permissions import can_write
 from forum.services.news import tell
@@ -25,6 +26,7 @@ def vote(*, user: "User", finding_id: int, value: int) -> Tally:
     """
     if not can_write(user):
         raise Forbidden("this account may not vote")
+    guard().admit(user)
     if isinstance(value, bool) or value not in VALUES:
         raise InvalidInput("must be 1, -1 or 0", pointer="#/value")
     finding = finding_for(user, finding_id)

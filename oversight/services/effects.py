@@ -6,6 +6,7 @@ from agents.lifecycle import AGENT_ENDED, LatchKind
 from agents.models import Agent, Latch
 from agents.services.control import release_flag_latch, set_latch
 from experiments.models import Experiment
+from experiments.services import holds
 from experiments.services.standing import judge, own_standing
 from oversight.lifecycle import GRAVITY, REOPENED, STANDING_AFTER, FlagState, Level, Verdict
 from oversight.models import Decision, Flag
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def apply_effects(flag: Flag, *, actor: "User | None", reason: str) -> None:
-    """Bring the result's standing and the agent's latch in line with every flag on them. Needs a transaction."""
+    """Bring the result's standing and the agent's latch in line with every flag on them.
+
+    Needs a transaction that holds the agent's row and has written no event yet: the latch holds what is queued.
+    """
+    if flag.agent_id is not None and flag.agent is not None:
+        holds.lock([flag.agent.user_id])
     if flag.experiment_id is not None:
         _settle_experiment(flag.experiment_id, actor=actor, reason=reason)
         _settle_method(flag, actor=actor, reason=reason)

@@ -10,9 +10,9 @@ from agents.models import Approval
 from agents.services.admission import admit_outside
 from agents.services.campaigns import AgentPlan, create_campaign, start_campaign
 from agents.services.control import pause_agent
+from agents.services.notebooks import save_notebook
 from agents.services.policies import set_policy
 from agents.services.tokens import token_for
-from agents.services.transcript import save_notebook
 from experiments.services.code import CODE
 from experiments.snapshots.services import create_snapshot
 from forum.services.posting import comment, post_finding

@@ -56,16 +56,14 @@ def a_campaign() -> Campaign:
     outside = make_experiment(benchmark=campaign.benchmarks.get(), user=owner, state="scored", dev=0.2)
     tell(scored, "experiment.scored", payload={"experiment": scored.pk, "state": "scored"})
     body = f"Measured {{{{pgr exp:{scored.pk}}}}}; `{{{{pgr exp:{outside.pk}}}}}`; unknown {{{{exp:99999}}}}"
-    idea = post_finding(
-        user=first.user, kind="hypothesis", title="=1+1 soft", body="aar_" + "x" * 40, campaign=campaign.pk
-    )
+    idea = post_finding(user=first.user, kind="hypothesis", title="=1+1 soft", body="aar_" + "x" * 40)
     result = post_finding(
-        user=second.user, kind="result", title="Soft ☂", body=body, campaign=campaign.pk, parents=[idea.pk],
+        user=second.user, kind="result", title="Soft ☂", body=body, parents=[idea.pk],
         experiments=[scored.pk, rerun.pk, outside.pk],
     )  # fmt: skip
     comment(user=owner, finding_id=result.pk, body=f"See {{{{finding:{idea.pk}}}}}, {settings.SECRET_KEY}")
     vote(user=owner, finding_id=result.pk, value=1)
-    hidden = post_finding(user=first.user, kind="insight", title="Hidden", body="taken away", campaign=campaign.pk)
+    hidden = post_finding(user=first.user, kind="insight", title="Hidden", body="taken away")
     hide(user=owner, finding_id=hidden.pk, reason="wrong place")
     append(first, "user", Entry.Kind.BRIEF, [{"type": "text", "text": "brief"}])
     write_notebook(first, "remember")

@@ -72,9 +72,7 @@ def test_hypotheses_of_other_campaigns_do_not_count(pair):
 
 def test_a_finding_that_resembles_another_is_told_unless_it_cites_it(pair):
     first, second = pair
-    older = post_finding(
-        user=first.user, kind="insight", title="Entropy weighting", body=SAID, campaign=first.campaign_id
-    )
+    older = post_finding(user=first.user, kind="insight", title="Entropy weighting", body=SAID)
     arguments = {"kind": "insight", "title": "Entropy weighting again", "body": SAID}
     told = use(second, "post_finding", **arguments)
     assert f"- finding {older.pk} (insight) by {first.user.get_username()}: Entropy weighting" in told
@@ -91,17 +89,12 @@ def test_news_come_nearest_to_ones_own_work_first_and_bounded(pair):
     near = [
         post_finding(
             user=second.user, kind="insight", title=f"Averaging heads {n}", body="ensembling heads lowers noise",
-            campaign=first.campaign_id,
         )
         for n in range(3)
     ]  # fmt: skip
     for number in range(20):
-        post_finding(
-            user=second.user, kind="error", title=f"Disk full {number}", body="cache folder", campaign=first.campaign_id
-        )
-    hidden = post_finding(
-        user=second.user, kind="insight", title="ensembling heads", body="hidden words", campaign=first.campaign_id
-    )
+        post_finding(user=second.user, kind="error", title=f"Disk full {number}", body="cache folder")
+    hidden = post_finding(user=second.user, kind="insight", title="ensembling heads", body="hidden words")
     hide(user=make_user("reviewer"), finding_id=hidden.pk, reason="labels")
     news = observe(first)
     lines = [line for line in news.text.splitlines() if line.startswith("- finding")]

@@ -59,7 +59,8 @@ def judged_campaign() -> Campaign:
     )  # fmt: skip
     raised(agent, level="info", detector="api-misuse")
     raised(Finding.objects.get(campaign=campaign.pk, kind="result"), detector="canary")
-    quoted = post_finding(user=agent.user, kind="insight", title="Q", body="to be hidden", campaign=campaign.pk)
+    other = campaign.agents.order_by("id").last()  # the first is latched, and posts nothing
+    quoted = post_finding(user=other.user, kind="insight", title="Q", body="to be hidden")
     raised(quoted, detector="canary", said="It says: to be hidden")
     hide(user=owner, finding_id=quoted.pk, reason="no")
     set_policy(user=owner, campaign_id=campaign.pk, rules=current_policy(campaign.pk).rules, reason="as before")

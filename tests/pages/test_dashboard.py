@@ -149,9 +149,7 @@ def test_a_viewer_is_offered_no_control(roles):
 def test_findings_of_the_campaign_are_linked_as_text(reviewer):
     campaign = make_campaign()
     author = the_agent(campaign).user
-    found = post_finding(
-        user=author, kind="insight", title="<b>Noise has a shape</b>", body="It has.", campaign=campaign.pk
-    )
+    found = post_finding(user=author, kind="insight", title="<b>Noise has a shape</b>", body="It has.")
     page = get(reviewer)
     assert f'href="/forum/{found.pk}/"' in page and "&lt;b&gt;Noise" in page and "<b>Noise" not in page
 

@@ -1,0 +1,214 @@
+"""A pause and a write at the same moment, on connections of their own: one of them is first, and both know which."""
+
+import time
+from threading import Event, Thread
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+
+from agents.errors import Held
+from agents.lifecycle import AgentState
+from agents.models import Agent, Latch
+from agents.services import claims
+from agents.services.campaigns import AgentPlan, freeze_campaign, thaw_campaign
+from agents.services.control import pause_agent, resume_agent, stop_agent
+from experiments.lifecycle import EXPERIMENT_TERMINAL
+from experiments.models import Experiment
+from experiments.services import experiments as services
+from experiments.services.runs import claim_runs, fail_runs, release
+from forum.services.posting import comment, post_finding
+from tests.agents.conftest import make_campaign, the_agent
+from tests.agents.rest_writes import WRITES, make_outsider
+from tests.factories import make_experiment, make_method, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+class Aside(Thread):
+    """Does something on a connection of its own; keeps what it returned or raised."""
+
+    def __init__(self, work):
+        super().__init__(daemon=True)
+        self.work, self.made, self.error = work, None, None
+        self.start()
+
+    def run(self):
+        try:
+            self.made = self.work()
+        except Exception as error:  # for the test to show
+            self.error = error
+        finally:
+            connection.close()
+
+    def result(self):
+        self.join(30)
+        assert not self.is_alive()
+        if self.error:
+            raise self.error
+        return self.made
+
+
+def waits(thread, seconds=3.0):
+    """Whether the thread comes to wait for a row that another transaction holds, instead of ending."""
+    end = time.monotonic() + seconds
+    while thread.is_alive() and time.monotonic() < end:
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING)
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("write", WRITES, ids=lambda write: write.route)
+@pytest.mark.parametrize("verb", ["pause", "freeze"])
+def test_a_write_that_comes_while_a_pause_is_committed_waits_for_it_and_is_held(write, verb):
+    outsider, reviewer = make_outsider(), make_user("reviewer")
+    latched, go_on = Event(), Event()
+
+    def pause():
+        with transaction.atomic():
+            if verb == "pause":
+                pause_agent(user=reviewer, agent_id=outsider.agent.pk, reason="let me look")
+            else:
+                freeze_campaign(user=reviewer, campaign_id=outsider.agent.campaign_id, reason="let me look")
+            latched.set()
+            assert go_on.wait(20)
+
+    pauser = Aside(pause)
+    assert latched.wait(20)
+    writer = Aside(lambda: outsider.send(Client(raise_request_exception=False), write))
+    assert waits(writer) or not writer.is_alive()
+    go_on.set()
+    pauser.result()
+    answer = writer.result()
+    assert answer.status_code == 423, answer.content
+    assert not write.left().exists()
+
+
+def test_a_pause_waits_for_a_submission_that_began_before_it_and_holds_its_runs(monkeypatch):
+    outsider, reviewer = make_outsider(), make_user("reviewer")
+    begun, go_on, draw = Event(), Event(), services.draw_seeds
+
+    def slowly(*args):
+        begun.set()
+        assert go_on.wait(20)
+        return draw(*args)
+
+    monkeypatch.setattr(services, "draw_seeds", slowly)
+    writer = Aside(lambda: outsider.send(Client(), WRITES[0]))
+    assert begun.wait(20)
+    pauser = Aside(lambda: pause_agent(user=reviewer, agent_id=outsider.agent.pk, reason="let me look"))
+    assert waits(pauser)
+    go_on.set()
+    pauser.result()
+    latch = Latch.objects.get()
+    assert latch.confirmed_at is not None
+    assert not Experiment.objects.filter(held=False).exists()  # at this moment, not at some later one
+    assert claim_runs(worker="gpu@here") is None
+    assert writer.result().status_code == 202
+    assert claim_runs(worker="gpu@here") is None
+    resume_agent(user=reviewer, agent_id=outsider.agent.pk, reason="fine")
+    assert claim_runs(worker="gpu@here") is not None
+
+
+def test_whoever_confirms_a_pause_holds_what_is_queued_by_then(roles):
+    agent = the_agent(make_campaign())
+    claim = claims.claim(agent_id=agent.pk, worker="w")
+    pause_agent(user=make_user("reviewer"), agent_id=agent.pk, reason="let me look")
+    assert the_agent(agent.campaign).state == AgentState.PAUSING
+    queued = make_experiment(user=agent.user, campaign=agent.campaign_id)
+    claims.put_down(claim)
+    queued.refresh_from_db()
+    assert Latch.objects.get().confirmed_at is not None
+    assert queued.held
+    assert claim_runs(worker="gpu@here") is None
+
+
+def test_a_call_of_the_lab_s_own_agent_that_a_pause_overtakes_writes_nothing(roles):
+    agent = the_agent(make_campaign())
+    make_method("logconf")
+    claims.claim(agent_id=agent.pk, worker="w")
+    pause_agent(user=make_user("reviewer"), agent_id=agent.pk, reason="let me look")
+    with pytest.raises(Held):
+        post_finding(user=agent.user, kind="insight", title="Late", body="Too late.")
+
+
+@pytest.mark.slow
+def test_pauses_freezes_stops_writes_and_workers_meet_without_a_deadlock(roles):
+    make_method("logconf")
+    plans = [AgentPlan(researcher="outside", direction="simplicity", name=f"racer-{n}") for n in range(3)]
+    campaign = make_campaign(agents=plans)
+    place, reviewer = campaign.benchmarks.get().slug, make_user("reviewer")
+    agents = list(campaign.agents.select_related("user").order_by("id"))
+    found = post_finding(user=make_user("researcher"), kind="insight", title="A", body="Text.")
+    over, counts, started_late = time.monotonic() + 6, {"written": 0, "held": 0, "paused": 0, "worked": 0}, []
+
+    def writes(agent):
+        while time.monotonic() < over:
+            try:
+                services.submit_experiment(user=agent.user, benchmark=place, method="logconf", options={}, seeds=1)
+                comment(user=agent.user, finding_id=found.pk, body="seen")
+                counts["written"] += 1
+            except Held:
+                counts["held"] += 1
+                time.sleep(0.01)
+
+    def works():
+        while time.monotonic() < over:
+            claim = claim_runs(worker="gpu@here")
+            if claim is None:
+                time.sleep(0.005)
+            elif counts["worked"] % 2:
+                fail_runs(claim=claim, reason="it diverged")
+            else:
+                release(claim=claim)
+            counts["worked"] += 1
+
+    def reviews():
+        turn = 0
+        while time.monotonic() < over:
+            agent = agents[turn % 3]
+            pause_agent(user=reviewer, agent_id=agent.pk, reason="let me look")
+            free = Experiment.objects.filter(submitter=agent.user, held=False).exclude(state__in=EXPERIMENT_TERMINAL)
+            started_late.extend(free.values_list("pk", flat=True))
+            resume_agent(user=reviewer, agent_id=agent.pk, reason="fine")
+            counts["paused"] += 1
+            turn += 1
+
+    def freezes():
+        while time.monotonic() < over:
+            freeze_campaign(user=reviewer, campaign_id=campaign.pk, reason="all of you")
+            thaw_campaign(user=reviewer, campaign_id=campaign.pk)
+            time.sleep(0.02)
+
+    jobs = [*(lambda each=each: writes(each) for each in agents), works, works, reviews, freezes]
+    threads = [Aside(job) for job in jobs]
+    for each in threads:
+        each.join(60)
+        assert not each.is_alive()
+    assert [each.error for each in threads if isinstance(each.error, DatabaseError)] == []
+    assert [each.error for each in threads if each.error] == []
+    assert started_late == []
+    assert min(counts.values()) > 3, counts
+    worker = Aside(works_until_stopped(campaign))
+    for agent in agents:
+        stop_agent(user=reviewer, agent_id=agent.pk, reason="enough")
+    worker.result()
+    assert not Experiment.objects.exclude(state__in=EXPERIMENT_TERMINAL).exists()
+    assert set(Agent.objects.values_list("state", flat=True)) == {AgentState.STOPPED}
+
+
+def works_until_stopped(campaign):
+    """A worker's thread that gives back what it claims until every agent of the campaign has stopped."""
+
+    def work():
+        while campaign.agents.exclude(state=AgentState.STOPPED).exists():
+            claim = claim_runs(worker="gpu@here")
+            if claim is not None:
+                release(claim=claim)
+
+    return work
