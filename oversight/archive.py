@@ -144,7 +144,7 @@ class Inspections(Table):
         """Without detectors that tell the holdout's figures, unless those are asked for."""
         if scope.holdout:
             return row
-        return row | {"results": [each for each in row["results"] if each.get("name") not in TELL_HOLDOUT]}
+        return row | {"results": [each for each in row["results"] if each["detector"] not in TELL_HOLDOUT]}
 
 
 def _flags(scope: Scope) -> QuerySet[Any]:

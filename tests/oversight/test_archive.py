@@ -69,7 +69,7 @@ def judged_campaign() -> Campaign:
         expires_at=timezone.now() + timedelta(days=1),
     )  # fmt: skip
     Probe.objects.create(experiment=scored, kind=ProbeKind.values[0], seeds=2, numbers={"holdout": 0.2468})
-    said = [{"name": "dev-holdout-gap", "statistic": 0.1357}, {"name": "replay", "statistic": 0.04}]
+    said = [{"detector": "dev-holdout-gap", "statistic": 0.1357}, {"detector": "replay", "statistic": 0.04}]
     Inspection.objects.update_or_create(experiment=scored, defaults={"state": "done", "results": said})
     return campaign
 
