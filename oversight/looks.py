@@ -1,5 +1,6 @@
-"""How levels, states and verdicts look: one glyph and one tone each, derived from lifecycle."""
+"""How levels, verdicts and the states of flags and probes look: one glyph and one tone each, derived from lifecycle."""
 
+from experiments.lifecycle import ProbeState
 from experiments.looks import Look
 from oversight.lifecycle import REOPENED, FlagState, Level, Verdict
 
@@ -15,10 +16,15 @@ _TONES = {
     Verdict.EFFECT_REMOVED.value: ("✕", "bad"),
     Verdict.DISQUALIFIED.value: ("✕", "bad"),
     Verdict.EVALUATOR_BUG.value: ("!", "warn"),
+    ProbeState.QUEUED.value: ("○", ""),
+    ProbeState.RUNNING.value: ("◐", "active"),
+    ProbeState.EVALUATING.value: ("◑", "active"),
+    ProbeState.DONE.value: ("●", "good"),
+    ProbeState.FAILED.value: ("✕", "bad"),
 }
 
 LOOKS: dict[str, Look] = {
     str(value): Look(str(label), *_TONES[str(value)])
-    for choices in (Level, FlagState, Verdict)
+    for choices in (Level, FlagState, Verdict, ProbeState)
     for value, label in choices.choices
 } | {REOPENED: Look("Reopened", "↺", "warn")}

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oversight.views import audit, inbox
+from oversight.views import audit, inbox, probes
 
 urlpatterns = [
     path("inbox/", inbox.inbox_page, name="inbox"),
@@ -16,4 +16,5 @@ urlpatterns = [
     path("approvals/<int:approval_id>/refuse/", inbox.approval_refuse, name="approval_refuse"),
     path("experiments/<int:experiment_id>/flags/", inbox.experiment_flags, name="experiment_flags"),
     path("experiments/<int:experiment_id>/flag/", inbox.experiment_flag, name="experiment_flag"),
+    path("experiments/<int:experiment_id>/probe/", probes.experiment_probe, name="experiment_probe"),
 ]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from experiments.errors import Forbidden, InvalidInput, NotFound
+from experiments.archives.models import is_imported
+from experiments.errors import Forbidden, InvalidInput, NotFound, Refused
 from experiments.indexes import best_first
 from experiments.lifecycle import ExperimentState, ProbeKind, Standing
 from experiments.models import Experiment
@@ -23,7 +24,8 @@ def request_probe(*, user: "User", experiment_id: int, kinds: Iterable[str] = AL
     """Rerun some seeds of a scored experiment under changed conditions; its inspection follows by itself.
 
     kinds: of ProbeKind; all by default. One that is under way is not started twice.
-    Raises: NotFound, Forbidden, InvalidInput, IllegalTransition unless it is scored.
+    Raises: NotFound, Forbidden, InvalidInput, IllegalTransition unless it is scored, Refused for what came from
+    another lab: its benchmark's data stayed there.
     """
     if not Experiment.objects.visible_to(user).filter(pk=experiment_id).exists():
         raise NotFound(f"no experiment {experiment_id}")
@@ -34,6 +36,8 @@ def request_probe(*, user: "User", experiment_id: int, kinds: Iterable[str] = AL
     if unknown or not wanted:
         what = repr(unknown[0]) if unknown else "no kind"
         raise InvalidInput(f"{what}: expected some of {', '.join(ALL)}", pointer="#/kinds")
+    if is_imported("experiments", experiment_id):
+        raise Refused(f"experiment {experiment_id} came from another lab: it is for reading only")
     return add_probes(experiment_id=experiment_id, kinds=wanted, user=user)
 
 

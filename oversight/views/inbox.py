@@ -17,6 +17,7 @@ from oversight.lifecycle import Level, Verdict
 from oversight.permissions import can_judge
 from oversight.selectors.inbox import approval_case, flag_case, flags_on, inbox, waiting_count
 from oversight.selectors.precision import precisions
+from oversight.selectors.probes import probe_panel
 from oversight.selectors.settings import settings_by_name
 from oversight.services.decisions import decide_flag, reopen_flag
 from oversight.services.flags import claim_flag, flag_by_hand
@@ -51,6 +52,7 @@ def experiment_flags(request: HttpRequest, experiment_id: int) -> HttpResponse:
         "flags": flags_on(request.user, experiment_id),
         "can_judge": can_judge(request.user),
         "levels": Level.choices,
+        "panel": probe_panel(request.user, experiment_id),
     }
     if is_fragment(request):
         return render(request, "oversight/_experiment_flags.html", context)
