@@ -7,7 +7,7 @@
 //   [data-live-every="3000"]           asks at most once in so many milliseconds, where a second would be too often
 //   [data-hold]                        waits while somebody points at it, types in it or has a form in it open
 //   [data-live-new="experiment.submitted"]  hidden; counts such events and then shows its [data-count]
-//   time[data-when]                    relative times, kept true
+//   time[data-when], time[data-waits]  relative times, and how long something has been waiting, kept true
 //   time[data-clock=up|down]           clocks that count from or to a moment, second by second
 //
 // Elements with hx-get and hx-trigger="refresh" are morphed in place by htmx; charts.js listens to the same event.
@@ -123,7 +123,17 @@
     return seconds > 0 ? `${text} ago` : `in ${text}`;
   };
 
+  const waits = (seconds) => {
+    const whole = Math.max(Math.floor(seconds), 0);
+    const [unit, name] = whole >= 86400 ? [86400, "d"] : whole >= 3600 ? [3600, "h"] : whole >= 60 ? [60, "min"] : [1, "s"];
+    return `waits ${Math.floor(whole / unit)} ${name}`;
+  };
+
   const ageTimes = () => {
+    for (const element of document.querySelectorAll("time[data-waits]")) {
+      const text = waits((Date.now() - Date.parse(element.dateTime)) / 1000);
+      if (element.textContent !== text) element.textContent = text;
+    }
     for (const element of document.querySelectorAll("time[data-when]")) {
       const text = relative((Date.now() - Date.parse(element.dateTime)) / 1000);
       if (element.textContent !== text) element.textContent = text;

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Sum
 
-from agents.lifecycle import AT_WORK, ActionState, AgentState
-from agents.models import Action, Agent, Latch, Step
+from agents.lifecycle import AT_WORK, ActionState, AgentState, ApprovalState
+from agents.models import Action, Agent, Approval, Latch, Step
 from experiments.lifecycle import ExperimentState, Standing
 from experiments.models import Experiment
 from experiments.selectors.scores import Score, dev_score
@@ -26,7 +26,10 @@ class Doing:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One agent. best: of its counted experiments, `best_experiment` is which. cost: micro-dollars."""
+    """One agent. best: of its counted experiments, `best_experiment` is which. cost: micro-dollars.
+
+    asked: its calls that a person has to answer, the oldest first.
+    """
 
     agent: Agent
     latches: list[Latch]
@@ -35,6 +38,7 @@ class Card:
     best_experiment: int | None
     experiments: int
     cost: int
+    asked: list[Approval]
 
     @property
     def at_work(self) -> bool:
@@ -58,29 +62,32 @@ class Called(NamedTuple):
 
 
 def cards(agents: Sequence[Agent]) -> list[Card]:
-    """Needs the agents' `open_latches`; five queries, however many agents."""
+    """Needs the agents' `open_latches`; six queries, however many agents."""
     users = [each.user_id for each in agents]
     best = _best(users)
     counts = dict(
         Experiment.objects.filter(submitter__in=users).values_list("submitter").annotate(Count("id")).order_by()
     )
     costs = dict(Step.objects.filter(agent__in=agents).values_list("agent").annotate(Sum("cost")).order_by())
-    calls, awaited = _calls(agents), _awaited(agents)
+    calls, awaited, asked = _calls(agents), _awaited(agents), _asked(agents)
     return [
         Card(
             agent=each,
             latches=each.open_latches,  # type: ignore[attr-defined]
-            doing=doing(each, calls.get(each.pk), awaited),
+            doing=doing(each, calls.get(each.pk), awaited, asked.get(each.pk, [])),
             best=dev_score(best[each.user_id]) if each.user_id in best else None,
             best_experiment=best[each.user_id].pk if each.user_id in best else None,
             experiments=counts.get(each.user_id, 0),
             cost=costs.get(each.pk, 0),
+            asked=asked.get(each.pk, []),
         )
         for each in agents
     ]
 
 
-def doing(agent: Agent, call: Called | None, awaited: Mapping[int, Awaited]) -> Doing:
+def doing(
+    agent: Agent, call: Called | None, awaited: Mapping[int, Awaited], asked: Sequence[Approval] = ()
+) -> Doing:
     """One phrase and one clock for an agent's card. awaited: the experiments that agents wait for, by id."""
     since = agent.state_since
     if agent.state == AgentState.THINKING:
@@ -90,12 +97,12 @@ def doing(agent: Agent, call: Called | None, awaited: Mapping[int, Awaited]) -> 
     if agent.state == AgentState.PAUSING:
         return Doing(f"finishing {call.tool if call else 'what is in flight'}", since)
     if agent.state == AgentState.WAITING:
-        return _waiting(agent, awaited)
+        return _waiting(agent, awaited, asked)
     words = {AgentState.READY.value: "ready for its next step", AgentState.FAILED.value: "needs a person"}
     return Doing(words.get(agent.state, agent.get_state_display().lower()), since)
 
 
-def _waiting(agent: Agent, awaited: Mapping[int, Awaited]) -> Doing:
+def _waiting(agent: Agent, awaited: Mapping[int, Awaited], asked: Sequence[Approval]) -> Doing:
     if agent.error and agent.wake_at:
         return Doing("retrying in", until=agent.wake_at)
     known = {key: awaited[key] for key in agent.waits_for if key in awaited}
@@ -108,6 +115,8 @@ def _waiting(agent: Agent, awaited: Mapping[int, Awaited]) -> Doing:
     if queued:
         first = min(queued)
         return Doing(f"queued #{first}{more}", known[first].created_at, experiment=first)
+    if asked and not agent.waits_for:
+        return Doing("waiting for approval", asked[0].requested_at)
     if agent.wake_at and not agent.waits_for:
         return Doing("looks again in", until=agent.wake_at)
     return Doing("waiting", agent.state_since)
@@ -127,6 +136,14 @@ def _awaited(agents: Sequence[Agent]) -> dict[int, Awaited]:
         return {}
     rows = Experiment.objects.filter(pk__in=wanted).order_by()
     return {row[0]: Awaited(*row[1:]) for row in rows.values_list("pk", "state", "created_at", "started_at")}
+
+
+def _asked(agents: Sequence[Agent]) -> dict[int, list[Approval]]:
+    found: dict[int, list[Approval]] = {}
+    rows = Approval.objects.filter(agent__in=agents, state=ApprovalState.PENDING, told_at=None).order_by("id")
+    for row in rows.only("agent_id", "tool", "requested_at"):
+        found.setdefault(row.agent_id, []).append(row)
+    return found
 
 
 def _best(users: Sequence[int]) -> dict[int, Experiment]:

@@ -63,7 +63,7 @@ def chosen_campaign(user: "Actor", asked: str) -> Chosen:
 
 
 def glance(user: "Actor", campaign: Campaign) -> Glance:
-    """Eight queries, however many agents."""
+    """Nine queries, however many agents."""
     shown = list(agents_for(user, campaign=campaign.pk).order_by("id"))
     of_agents = cards(shown)
     return Glance(campaign, of_agents, campaign_budgets(campaign), sum(card.cost for card in of_agents))

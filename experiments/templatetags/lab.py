@@ -51,6 +51,24 @@ def when(moment: datetime | None) -> SafeString:
 
 
 @register.simple_tag
+def waits(since: datetime) -> SafeString:
+    """How long something has been waiting for somebody: waits 4 min; live.js keeps it true."""
+    return format_html(
+        '<time datetime="{}" title="since {} UTC" data-waits>{}</time>',
+        since.isoformat(timespec="seconds"),
+        since.strftime("%Y-%m-%d %H:%M:%S"),
+        waits_text((timezone.now() - since).total_seconds()),
+    )
+
+
+def waits_text(seconds: float) -> str:
+    """In whole units, so that nobody is hurried by tenths of a second."""
+    whole = max(int(seconds), 0)
+    size, unit = next(((size, unit) for size, unit in _UNITS if whole >= size), _UNITS[-1])
+    return f"waits {whole // size} {unit}"
+
+
+@register.simple_tag
 def clock(moment: datetime | None, *, down: bool = False) -> SafeString:
     """How long something has gone on, or with `down` how long until it happens; live.js keeps it true."""
     if moment is None:

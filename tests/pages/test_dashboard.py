@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from agents.models import Action, Agent, Campaign, Latch, Step
+from agents.models import Action, Agent, Approval, Campaign, Latch, Step
 from agents.selectors.cards import Awaited, Called, doing
 from agents.services.campaigns import AgentPlan, freeze_campaign
-from experiments.templatetags.lab import clock_text
+from agents.services.policies import ensure_default
+from experiments.templatetags.lab import clock_text, waits_text
 from forum.services.posting import post_finding
 from tests.agents.conftest import make_campaign, the_agent
 from tests.factories import make_benchmark, make_experiment, make_user
@@ -56,6 +57,14 @@ def test_a_card_says_what_an_agent_does_and_since_when(agent, call, awaited, tex
     assert (said.text, said.since, said.until) == (text, clock, None)
 
 
+def test_a_card_says_since_when_an_agent_waits_for_approval():
+    asked = [Approval(tool="submit_experiment", requested_at=NOW - timedelta(minutes=4))]
+    said = doing(agent_in("waiting", wake_at=NOW + timedelta(days=1)), None, {}, asked)
+    assert (said.text, said.since, said.until) == ("waiting for approval", asked[0].requested_at, None)
+    said = doing(agent_in("waiting", waits_for=[7]), None, {7: TRAINING}, asked)
+    assert said.text == "training #7"  # it goes on with other work
+
+
 def test_a_card_counts_down_to_the_next_try():
     later = NOW + timedelta(seconds=45)
     said = doing(agent_in("waiting", error="overloaded (529)", wake_at=later), None, {})
@@ -67,6 +76,30 @@ def test_a_card_counts_down_to_the_next_try():
 )
 def test_clocks(seconds, text):
     assert clock_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "waits 0 s"), (59.9, "waits 59 s"), (259, "waits 4 min"), (7_300, "waits 2 h"), (2e5, "waits 2 d")],
+)
+def test_how_long_something_waits(seconds, text):
+    assert waits_text(seconds) == text
+
+
+def test_calls_that_wait_are_on_the_card_and_on_the_agents_page_with_how_long(reviewer):
+    agent, policy = the_agent(make_campaign()), ensure_default()
+    common = {"agent": agent, "policy": policy, "tool": "submit_experiment", "arguments": {}, "digest": "0" * 64}
+    common |= {"rule": 1, "expires_at": NOW + timedelta(days=1)}
+    first = Approval.objects.create(requested_at=NOW - timedelta(seconds=250), **common)
+    Approval.objects.create(requested_at=NOW, **common)
+    Approval.objects.create(requested_at=NOW - timedelta(hours=1), **{**common, "state": "refused"})
+    for address in ("/", f"/agents/{agent.pk}/"):
+        asked = get(reviewer, address).split('class="small asked"')[1].split("</p>")[0]
+        assert f'href="/inbox/?item=approval:{first.pk}"' in asked
+        assert "waits 4 min" in asked and "1 more" in asked
+    seen = get(logged_in(make_user("viewer"))).split('class="small asked"')[1].split("</p>")[0]
+    assert "waits 4 min" in seen and "/inbox/" not in seen
+    assert "waits 4 min" in get(reviewer, "/inbox/")
 
 
 def test_without_a_campaign_the_dashboard_says_how_research_begins(roles, reviewer, settings):
