@@ -321,3 +321,13 @@ def pgr_from_fixed(
     se_items = math.sqrt(mean * (1 - mean) / n_items) / gap
     se_baselines = math.hypot((1 - share) * weak[1], share * ceiling[1]) / gap
     return FixedPgr(share, se_seeds, math.hypot(se_seeds, se_items, se_baselines))
+
+
+def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float] | None:
+    """The two-sided interval of a share of n independent cases; None for n = 0. Source: Wilson 1927, JASA 22:209."""
+    if n == 0:
+        return None
+    share, z = hits / n, float(ndtri((1 + level) / 2))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -116,24 +116,6 @@ AGENT_TRANSITIONS: dict[str, set[str]] = {
     AgentState.FINISHED: set(),
 }
 
-STEP_TRANSITIONS: dict[str, set[str]] = {
-    StepState.THINKING: {StepState.ACTING, StepState.DONE, StepState.FAILED, StepState.CANCELLED},
-    StepState.ACTING: {StepState.DONE, StepState.CANCELLED},
-    StepState.DONE: set(),
-    StepState.FAILED: set(),
-    StepState.CANCELLED: set(),
-}
-
-ACTION_TRANSITIONS: dict[str, set[str]] = {
-    ActionState.PROPOSED: {ActionState.RUNNING, ActionState.CANCELLED, ActionState.FAILED, ActionState.PARKED},
-    ActionState.PARKED: {ActionState.RUNNING, ActionState.CANCELLED, ActionState.FAILED},
-    ActionState.RUNNING: {ActionState.DONE, ActionState.FAILED, ActionState.INTERRUPTED, ActionState.CANCELLED},
-    ActionState.DONE: set(),
-    ActionState.FAILED: set(),
-    ActionState.INTERRUPTED: set(),
-    ActionState.CANCELLED: set(),
-}
-
 APPROVAL_TRANSITIONS: dict[str, set[str]] = {
     ApprovalState.PENDING: {
         ApprovalState.APPROVED,

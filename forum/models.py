@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from experiments.models import Experiment
+from experiments.triggers import Guard, Refusals, changed
 from forum.querysets import FindingQuerySet, HideQuerySet
-from forum.triggers import Count, Refuse, append_only, changed, kept
 
 MOST_TITLE = 200
 MOST_BODY = 20_000
@@ -21,6 +21,7 @@ MOST_COMMENT = 10_000
 SEARCH_CONFIG = "english"
 
 _USER = settings.AUTH_USER_MODEL
+_GUARD = Refusals("forum_refuse")
 
 
 class Kind(models.TextChoices):
@@ -71,8 +72,8 @@ class Finding(models.Model):
             models.CheckConstraint(condition=~Q(title="") & ~Q(body=""), name="finding_not_empty"),
         ]
         triggers: ClassVar = [
-            *append_only("finding"),
-            Count(name="finding_tally", function="forum_open_tally", operation=pgtrigger.Insert),
+            *_GUARD.append_only("finding"),
+            Guard(name="finding_tally", function="forum_open_tally", operation=pgtrigger.Insert, when=pgtrigger.After),
         ]
 
     def __str__(self) -> str:
@@ -95,8 +96,13 @@ class FindingExperiment(models.Model):
             models.UniqueConstraint(fields=["finding", "experiment"], name="findingexperiment_unique")
         ]
         triggers: ClassVar = [
-            *append_only("findingexperiment"),
-            Refuse(name="findingexperiment_closed", function="forum_links_closed", operation=pgtrigger.Insert),
+            *_GUARD.append_only("findingexperiment"),
+            Guard(
+                name="findingexperiment_closed",
+                function="forum_links_closed",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -116,8 +122,13 @@ class FindingParent(models.Model):
             models.CheckConstraint(condition=Q(parent__lt=F("finding")), name="findingparent_older"),
         ]
         triggers: ClassVar = [
-            *append_only("findingparent"),
-            Refuse(name="findingparent_closed", function="forum_links_closed", operation=pgtrigger.Insert),
+            *_GUARD.append_only("findingparent"),
+            Guard(
+                name="findingparent_closed",
+                function="forum_links_closed",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -137,12 +148,12 @@ class Tally(models.Model):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-score", "-finding"], name="tally_top")]
         triggers: ClassVar = [
-            Refuse(
+            _GUARD.refuse(
                 name="tally_counted",
                 operation=pgtrigger.Update | pgtrigger.Delete,
                 condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
             ),
-            Refuse(name="tally_not_emptied", operation=pgtrigger.Truncate, level=pgtrigger.Statement),
+            _GUARD.refuse(name="tally_not_emptied", operation=pgtrigger.Truncate, level=pgtrigger.Statement),
         ]
 
     def __str__(self) -> str:
@@ -161,8 +172,10 @@ class Comment(models.Model):
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [models.CheckConstraint(condition=~Q(body=""), name="comment_not_empty")]
         triggers: ClassVar = [
-            *append_only("comment"),
-            Count(name="comment_tally", function="forum_count_comment", operation=pgtrigger.Insert),
+            *_GUARD.append_only("comment"),
+            Guard(
+                name="comment_tally", function="forum_count_comment", operation=pgtrigger.Insert, when=pgtrigger.After
+            ),
         ]
 
     def __str__(self) -> str:
@@ -183,13 +196,18 @@ class Vote(models.Model):
             models.CheckConstraint(condition=Q(value__in=[-1, 0, 1]), name="vote_value_known"),
         ]
         triggers: ClassVar = [
-            Refuse(
+            _GUARD.refuse(
                 name="vote_not_moved",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(changed("id", "finding_id", "user_id")),
             ),
-            *kept("vote"),
-            Count(name="vote_tally", function="forum_count_vote", operation=pgtrigger.Insert | pgtrigger.Update),
+            *_GUARD.kept("vote"),
+            Guard(
+                name="vote_tally",
+                function="forum_count_vote",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.After,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -222,7 +240,7 @@ class Hide(models.Model):
             models.UniqueConstraint(fields=["comment"], condition=Q(lifted_at__isnull=True), name="hide_comment_once"),
         ]
         triggers: ClassVar = [
-            Refuse(
+            _GUARD.refuse(
                 name="hide_only_lifted",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(
@@ -230,7 +248,7 @@ class Hide(models.Model):
                     + changed("id", "finding_id", "comment_id", "reason", "hidden_by_id", "hidden_at")
                 ),
             ),
-            *kept("hide"),
+            *_GUARD.kept("hide"),
         ]
 
     def __str__(self) -> str:
@@ -251,14 +269,14 @@ class Pin(models.Model):
             models.UniqueConstraint(fields=["finding"], condition=Q(removed_at__isnull=True), name="pin_once")
         ]
         triggers: ClassVar = [
-            Refuse(
+            _GUARD.refuse(
                 name="pin_only_removed",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(
                     "OLD.removed_at IS NOT NULL OR " + changed("id", "finding_id", "pinned_by_id", "pinned_at")
                 ),
             ),
-            *kept("pin"),
+            *_GUARD.kept("pin"),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
-"""What people may be told of, and which events say it: one table."""
+"""What people may be told of, and which events say it, in which words: one table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,18 +9,66 @@ from experiments.models import Event, Experiment
 
 REVIEWERS = "review"  # permission
 EVERYBODY = "view_lab"
+LONGEST = 300  # characters of a notification
+
+
+def _flag(event: Event) -> str:
+    key = event.subject.removeprefix("flag:")
+    return f"Flag {key} was raised by {event.payload.get('detector') or _who(event)}"
+
+
+def _approval(event: Event) -> str:
+    return f"Agent {_agent(event)} asks whether it may call {event.payload.get('tool', 'a tool')}"
+
+
+def _campaign(event: Event) -> str:
+    told = event.payload
+    reason = f": {told['reason']}" if told.get("reason") else ""
+    return f"Campaign {told.get('campaign', event.campaign)} is {told.get('state')}{reason}"
+
+
+def _agent_failed(event: Event) -> str:
+    return f"Agent {_agent(event)} failed"
+
+
+def _best(event: Event) -> str:
+    told, pgr = event.payload, event.payload.get("dev_pgr")
+    shown = f" with dev PGR {pgr:.3f}" if isinstance(pgr, float) else ""
+    return f"{_subject(event).capitalize()} is the best on {told.get('benchmark', 'its benchmark')}{shown}"
+
+
+def _finding(event: Event) -> str:
+    return f"{_who(event)} posted {_subject(event)}"
+
+
+def _comment(event: Event) -> str:
+    return f"{_who(event)} commented on {_subject(event)}"
+
+
+def _who(event: Event) -> str:
+    return event.actor.get_username() if event.actor else "the lab"
+
+
+def _subject(event: Event) -> str:
+    return event.subject.replace(":", " ")
+
+
+def _agent(event: Event) -> str:
+    return str(event.payload.get("name", _subject(event)))
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of news.
 
-    event: kind of the event. states: payload's state must be one of these; empty for any. in_lab: told in the lab's
-    log; otherwise in its campaign's. audience: permission a person needs. page: shown in the page at first.
+    says: what happened; page, e-mail and webhook all show it, cut to one line by `sentence`. event: kind of the event.
+    states: payload's state must be one of these; empty for any. in_lab: told in the lab's log; otherwise in its
+    campaign's. audience: permission a person needs. page: shown in the page at first.
     """
 
     label: str
     event: str
+    says: Callable[[Event], str]
     states: tuple[str, ...] = ()
     in_lab: bool = True
     audience: str = EVERYBODY
@@ -28,15 +76,15 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "flag": Kind("A flag was raised", "flag.raised", audience=REVIEWERS),
-    "approval": Kind("An agent asks for approval", "approval.requested", in_lab=False, audience=REVIEWERS),
+    "flag": Kind("A flag was raised", "flag.raised", _flag, audience=REVIEWERS),
+    "approval": Kind("An agent asks for approval", "approval.requested", _approval, in_lab=False, audience=REVIEWERS),
     "campaign": Kind(
-        "A campaign finished, froze or stopped", "campaign.state", ("finished", "frozen", "stopped"), False
+        "A campaign finished, froze or stopped", "campaign.state", _campaign, ("finished", "frozen", "stopped"), False
     ),
-    "agent_failed": Kind("An agent failed", "agent.state", ("failed",), in_lab=False),
-    "best": Kind("An experiment scored above the best so far", "experiment.scored"),
-    "finding": Kind("A finding was posted", "finding.posted", page=False),
-    "comment": Kind("A comment was posted", "comment.posted", page=False),
+    "agent_failed": Kind("An agent failed", "agent.state", _agent_failed, ("failed",), in_lab=False),
+    "best": Kind("An experiment scored above the best so far", "experiment.scored", _best),
+    "finding": Kind("A finding was posted", "finding.posted", _finding, page=False),
+    "comment": Kind("A comment was posted", "comment.posted", _comment, page=False),
 }
 
 
@@ -52,24 +100,9 @@ def kind_of(event: Event) -> str:
 
 
 def sentence(kind: str, event: Event) -> str:
-    """What happened, in one line."""
-    told, subject = event.payload, event.subject.replace(":", " ")
-    who = event.actor.get_username() if event.actor else "the lab"
-    if kind == "campaign":
-        reason = f": {told['reason']}" if told.get("reason") else ""
-        return f"Campaign {told.get('campaign')} is {told.get('state')}{reason}"
-    if kind == "agent_failed":
-        return f"Agent {told.get('name', subject)} failed"
-    if kind == "approval":
-        return f"Agent {told.get('name', subject)} asks whether it may call {told.get('tool', 'a tool')}"
-    if kind == "best":
-        pgr = told.get("dev_pgr")
-        shown = f" with dev PGR {pgr:.3f}" if isinstance(pgr, float) else ""
-        return f"Experiment {told.get('experiment')} is the best on {told.get('benchmark', 'its benchmark')}{shown}"
-    if kind == "flag":
-        return f"Flag {subject.removeprefix('flag ')} was raised by {told.get('detector') or who}"
-    verb = "commented on" if kind == "comment" else "posted"
-    return f"{who} {verb} {subject}"
+    """What happened, in one line that fits its column and the subject of an e-mail."""
+    text = " ".join(KINDS[kind].says(event).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _is_best(payload: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
@@ -18,6 +18,7 @@ TIMEOUT_SECONDS = 10
 MOST_ANSWER = 1024  # bytes of an answer that are read
 SIGNATURE = "X-Aarweb-Signature"
 DELIVERY = "X-Aarweb-Delivery"
+_AS_IT_IS = "/%?:@!$&'()*+,;=[]"  # what an address may hold beside letters; other characters are sent as %XX
 
 
 class BadAddress(ValueError):
@@ -53,7 +54,7 @@ def check_url(url: str) -> tuple[str, int, str, bool]:
     if any(ord(sign) < 33 or ord(sign) == 127 for sign in url):
         raise BadAddress("no spaces or control characters in the address")
     secure = parts.scheme == "https"
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_AS_IT_IS)
     return parts.hostname, port or (443 if secure else 80), path, secure
 
 

@@ -1,6 +1,5 @@
 """Measures detectors on a benchmark's own honest work: scored experiments, and sessions made of their predictions."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from experiments import scoring
 from experiments.inspecting import agreements
 from experiments.lifecycle import BenchmarkState, ExperimentState, RunState, Standing
 from experiments.models import Benchmark, Experiment, Run
+from metrics import wilson
 from oversight.detectors import DETECTORS, Cost, Detector, ExperimentDetector, SessionDetector
 from oversight.facts import Bits, Floats, SessionFacts, Upload
 from oversight.lifecycle import GAMING
@@ -44,7 +44,8 @@ class Measured:
     @property
     def upper(self) -> float | None:
         """Upper end of the Wilson 95% interval of the rate."""
-        return wilson_upper(self.flags + self.holds, self.n) if self.n else None
+        interval = wilson(self.flags + self.holds, self.n)
+        return interval[1] if interval else None
 
 
 def calibrate(slugs: Sequence[str] = ()) -> list[Measured]:
@@ -71,14 +72,6 @@ def honest(benchmark: Benchmark) -> "QuerySet[Experiment]":
     found: QuerySet[Experiment] = Experiment.objects.filter(benchmark=benchmark, state=ExperimentState.SCORED)
     found = found.exclude(standing=Standing.DISQUALIFIED).exclude(pk__in=gaming.exclude(flag__experiment=None))
     return found.order_by("-id")
-
-
-def wilson_upper(hits: int, n: int, z: float = 1.96) -> float:
-    """Upper end of Wilson's 95% interval of a share. Source: Wilson 1927."""
-    share = hits / n
-    centre = share + z**2 / (2 * n)
-    reach = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return (centre + reach) / (1 + z**2 / n)
 
 
 def _on_experiments(benchmark: Benchmark) -> list[Measured]:

@@ -42,13 +42,6 @@ class Verdict(models.TextChoices):
 REOPENED = "reopened"
 """The word that a decision row has in place of a verdict when a flag is opened again."""
 
-TRANSITIONS: dict[str, set[str]] = {
-    FlagState.OPEN: {FlagState.CLAIMED, FlagState.DECIDED},
-    # to CLAIMED: the lock has run out and somebody else looks; to OPEN: a first vote was cast, a second is needed
-    FlagState.CLAIMED: {FlagState.OPEN, FlagState.CLAIMED, FlagState.DECIDED},
-    FlagState.DECIDED: {FlagState.OPEN},
-}
-
 GAMING = {Verdict.EFFECT_REMOVED, Verdict.DISQUALIFIED}
 """The verdicts that confirm what a detector suspected."""
 

@@ -20,6 +20,7 @@ from metrics import (
     pgr_from_fixed,
     pgr_interval,
     t_quantile,
+    wilson,
 )
 
 
@@ -210,3 +211,11 @@ def test_what_cannot_be_estimated_is_refused(correct, groups, message: str) -> N
 def test_an_arm_that_is_not_there_is_named() -> None:
     with pytest.raises(KeyError, match="no arm"):
         Arms({"a": [[1, 0]]}).contrast({"b": 1})
+
+
+def test_wilsons_interval_by_hand() -> None:
+    assert wilson(0, 100) == pytest.approx((0.0, 0.0370), abs=1e-4)
+    assert wilson(5, 100)[1] == pytest.approx(0.1118, abs=1e-4)
+    assert wilson(2, 3) == (pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4))
+    assert wilson(3, 3)[1] == 1.0
+    assert wilson(0, 0) is None

@@ -12,8 +12,7 @@ from agents.lifecycle import ApprovalState
 from agents.models.activity import Action
 from agents.models.agents import Agent
 from agents.models.campaigns import Campaign
-from experiments.triggers import append_only
-from forum.triggers import changed
+from experiments.triggers import append_only, changed
 
 _USER = settings.AUTH_USER_MODEL
 _ASKED = ("id", "action_id", "agent_id", "policy_id", "tool", "arguments", "rule", "why", "cost", "requested_at")

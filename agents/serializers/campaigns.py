@@ -188,19 +188,6 @@ class CampaignDetail(CampaignFacts):
     budgets = BudgetFacts(many=True, source="shown_budgets")
 
 
-class ActionFacts(serializers.Serializer[Any]):
-    """One tool call."""
-
-    id = serializers.IntegerField(source="pk")
-    tool = serializers.CharField()
-    arguments = serializers.JSONField()
-    state = serializers.CharField()
-    result = serializers.CharField()
-    is_error = serializers.BooleanField()
-    started_at = serializers.DateTimeField(allow_null=True)
-    finished_at = serializers.DateTimeField(allow_null=True)
-
-
 class EntryFacts(serializers.Serializer[Any]):
     """One message of a transcript."""
 

@@ -14,7 +14,7 @@ from experiments.lifecycle import ExperimentState, RunState, Standing
 from experiments.models import Benchmark, Experiment, Run
 from experiments.permissions import can_see_holdout
 from experiments.selectors.experiment_page import experiment_or_404
-from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
+from experiments.selectors.scores import Score, dev_score, holdout_score
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -103,15 +103,6 @@ def score_rows(user: "Actor", experiments: Iterable[Experiment], *, label: str =
         rows += _score_row(each, name, "dev", dev_score(each))
         rows += _score_row(each, name, "holdout", holdout_score(each)) if holdout else []
     return rows
-
-
-def difference_rows(experiments: Iterable[Experiment]) -> list[ScoreRow]:
-    """Paired differences to the vanilla student on dev."""
-    return [
-        row
-        for each in experiments
-        for row in _score_row(each, f"#{each.pk} {each.title}", "dev", vanilla_difference(each.dev_score))
-    ]
 
 
 def chosen_experiments(user: "Actor", ids: Sequence[int]) -> list[Experiment]:

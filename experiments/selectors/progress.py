@@ -61,11 +61,6 @@ def best_steps(user: "Actor", benchmark_slug: str, *, campaign: int = 0) -> list
     return [*_reference_steps(benchmark), *_without_repeats(rises, prefix=f"c{campaign}-" if campaign else "")]
 
 
-def vanilla_pgr(lines: Iterable[Baseline], split: str = "dev") -> float | None:
-    """PGR of the frozen vanilla arm on a split, if all three arms were measured and there is a gap."""
-    return arm_pgr(lines, Baseline.Arm.VANILLA, split)
-
-
 def arm_pgr(lines: Iterable[Baseline], arm: str, split: str = "dev") -> float | None:
     """PGR of a frozen arm on a split, if it, weak and ceiling were measured and there is a gap."""
     means = {line.arm: line.mean for line in lines if line.split == split}

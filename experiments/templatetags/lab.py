@@ -148,12 +148,6 @@ def seed_ranges(seeds: list[int]) -> str:
     return ", ".join(f"{low}" if low == high else f"{low}–{high}" for low, high in spans)
 
 
-@register.filter
-def lookup(mapping: dict[str, Any], key: str) -> Any:
-    """The value under a key that the template holds in a variable; None if there is none."""
-    return mapping.get(key)
-
-
 @register.inclusion_tag("components/score.html")
 def score(value: Score | None, *, glyph: bool = True, sign: bool = False) -> dict[str, Any]:
     """A score with interval, n and, unless told otherwise, its picture."""

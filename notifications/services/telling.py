@@ -40,7 +40,7 @@ def _tell(kind: str, event: Event) -> None:
     people = {each.pk: each for each in audience(kind) if each.pk != event.actor_id}
     chosen = {each.user_id: each for each in Choice.objects.filter(kind=kind, user__in=people)}
     hooked = set(Webhook.objects.filter(user__in=people).values_list("user", flat=True))
-    text = sentence(kind, event)[:300]
+    text = sentence(kind, event)
     for key, person in people.items():
         choice = chosen.get(key)
         page = choice.page if choice else KINDS[kind].page

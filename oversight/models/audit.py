@@ -5,8 +5,8 @@ from typing import ClassVar
 import pgtrigger
 from django.db import models
 
-from forum.triggers import changed
-from oversight.triggers import Refuse, kept
+from experiments.triggers import changed
+from oversight.triggers import GUARD
 
 _SAID = ("id", "at", "actor_id", "actor_name", "verb", "subject", "before", "after", "reason", "origin")
 
@@ -37,12 +37,12 @@ class AuditEntry(models.Model):
             models.Index(fields=["actor_name", "-id"], name="audit_actor"),
         ]
         triggers: ClassVar = [
-            Refuse(
+            GUARD.refuse(
                 name="audit_sealed_once",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(f"OLD.number IS NOT NULL OR {changed(*_SAID)}"),
             ),
-            *kept("auditentry"),
+            *GUARD.kept("auditentry"),
         ]
 
     def __str__(self) -> str:
@@ -57,12 +57,12 @@ class AuditHead(models.Model):
 
     class Meta:
         triggers: ClassVar = [
-            Refuse(
+            GUARD.refuse(
                 name="audit_head_moved_by_seal",
                 operation=pgtrigger.Insert | pgtrigger.Update,
                 condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
             ),
-            *kept("audithead"),
+            *GUARD.kept("audithead"),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from experiments.models import Benchmark
-from oversight.triggers import append_only, kept
+from oversight.triggers import GUARD
 
 
 class DetectorSetting(models.Model):
@@ -25,7 +25,7 @@ class DetectorSetting(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
-        triggers: ClassVar = kept("detectorsetting")
+        triggers: ClassVar = GUARD.kept("detectorsetting")
 
     def __str__(self) -> str:
         return self.name
@@ -47,7 +47,7 @@ class Calibration(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [models.Index(fields=["detector", "benchmark", "-id"], name="calibration_latest")]
-        triggers: ClassVar = append_only("calibration")
+        triggers: ClassVar = GUARD.append_only("calibration")
 
     def __str__(self) -> str:
         return f"{self.detector} on {self.n}"

@@ -14,7 +14,7 @@ from forum.models import Finding
 from oversight.lifecycle import REOPENED, FlagState, Level, Source, Verdict
 from oversight.models.detectors import Calibration
 from oversight.querysets import FlagQuerySet
-from oversight.triggers import append_only, fixed, kept
+from oversight.triggers import GUARD
 
 _USER = settings.AUTH_USER_MODEL
 
@@ -68,12 +68,12 @@ class Flag(models.Model):
             ),
         ]
         triggers: ClassVar = [
-            fixed(
+            GUARD.fixed(
                 "flag", "id", "experiment_id", "agent_id", "upload_id", "finding_id", "campaign_id", "detector",
                 "source", "level", "title", "statistic", "threshold", "p_value", "evidence", "calibration_id",
                 "raised_by_id", "key", "created_at",
             ),
-            *kept("flag"),
+            *GUARD.kept("flag"),
         ]  # fmt: skip
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ class Vote(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(verdict__in=Verdict.values) & ~Q(reason=""), name="vote_says_why")
         ]
-        triggers: ClassVar = append_only("vote")
+        triggers: ClassVar = GUARD.append_only("vote")
 
     def __str__(self) -> str:
         return f"{self.verdict} on flag {self.flag_id}"
@@ -142,7 +142,7 @@ class Decision(models.Model):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="decision_says_why"),
         ]
-        triggers: ClassVar = append_only("decision")
+        triggers: ClassVar = GUARD.append_only("decision")
 
     def __str__(self) -> str:
         return f"{self.verdict} on flag {self.flag_id}"

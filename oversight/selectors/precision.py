@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
+from metrics import wilson
 from oversight.lifecycle import GAMING, REOPENED, FlagState, Verdict
 from oversight.models import Decision, Flag
-
-Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +26,6 @@ class Precision:
     share: float | None
     low: float | None
     high: float | None
-
-
-def wilson(successes: int, n: int) -> tuple[float, float] | None:
-    """The 95 % interval of a share; None for n = 0. Source: Wilson 1927, JASA 22:209."""
-    if n == 0:
-        return None
-    share = successes / n
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def precision_of(detector: str, *, since: datetime | None = None) -> Precision:

@@ -21,14 +21,6 @@ CACHE = Path(os.environ["DATA_DIR"]) / "features-of-labs"  # of this test sessio
 # What the tests' own services and shell put there, and a lab must find out for itself.
 _NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "SEED_SECRET", "PORT", "BIND", "PUBLIC_URL")
 
-_NAMES = {
-    "daphne": "web",
-    "pginstall": "postgres",
-    "valkey-server": "valkey",
-    " beat ": "beat",
-    "watchdog": "watchdog",
-}
-
 
 def free_port() -> int:
     with socket.socket() as probe:

@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from experiments import events
 from experiments.errors import Forbidden, InvalidInput
+from experiments.models import Event
 from forum.services.posting import comment
 from notifications import webhooks
+from notifications.kinds import KINDS, sentence
 from notifications.models import Delivery, Notification
 from notifications.services.choosing import choose, read_all, set_webhook
 from notifications.services.delivering import MOST_ATTEMPTS, deliver, reap, wait_seconds
@@ -111,10 +113,12 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     answers: list[int] = []
     got: list[tuple[dict, bytes]] = []
+    paths: list[str] = []
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.got.append((dict(self.headers), body))
+        self.paths.append(self.path)
         self.send_response(self.answers.pop(0) if self.answers else 204)
         self.send_header("Location", "/elsewhere")
         self.end_headers()
@@ -125,7 +129,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver():
-    Receiver.answers, Receiver.got = [], []
+    Receiver.answers, Receiver.got, Receiver.paths = [], [], []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/hook?x=1"
@@ -164,6 +168,57 @@ def test_a_webhook_is_signed_and_tried_again_with_growing_waits(settings, receiv
     expected = hmac.new(hook.secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
     assert digest == expected and headers[webhooks.DELIVERY] == str(row.pk)
     assert json.loads(body)["kind"] == "campaign" and json.loads(body)["url"].endswith("/campaigns/5/")
+
+
+def test_what_is_signed_is_what_is_sent_whatever_the_text_and_the_address_hold(settings, receiver):
+    settings.WEBHOOK_PRIVATE = True
+    reader = member("viewer")
+    hook = set_webhook(user=reader, url=receiver.replace("hook", "häken/é%20è"))
+    wants(reader, "campaign.webhook")
+    reason = "größer als 日本語, \U0001f600 and \u2028 at\nonce"
+    say("campaign.state", "campaign:5", campaign=5, state="frozen", reason=reason)
+    Receiver.answers = [500]
+    row = Delivery.objects.get()
+    for _ in range(2):
+        Delivery.objects.update(next_at=timezone.now() - timedelta(seconds=1))
+        deliver(delivery_id=row.pk)
+    row.refresh_from_db()
+    assert row.state == "sent"
+    (_, first), (headers, body) = Receiver.got
+    assert first == body and body.isascii() and int(headers["Content-Length"]) == len(body)
+    signature = dict(part.split("=") for part in headers[webhooks.SIGNATURE].split(","))
+    signed = f"{signature['t']}.".encode() + body
+    assert signature["v1"] == hmac.new(hook.secret.encode(), signed, hashlib.sha256).hexdigest()
+    assert json.loads(body)["text"] == "Campaign 5 is frozen: größer als 日本語, \U0001f600 and at once"
+    assert Receiver.paths[-1] == "/h%C3%A4ken/%C3%A9%20%C3%A8?x=1"
+
+
+def test_a_reason_of_several_lines_and_a_long_one_fit_the_subject_of_an_email():
+    reader = make_user("viewer", password=None, email="reader@example.org")
+    wants(reader, "campaign.email")
+    say("campaign.state", "campaign:5", campaign=5, state="frozen", reason="one\r\nBcc: all@example.org\n" + "x" * 400)
+    deliver(delivery_id=Delivery.objects.get().pk)
+    (sent,) = mail.outbox
+    assert sent.subject.startswith("[aarweb] Campaign 5 is frozen: one Bcc: all@example.org xxx")
+    assert len(Notification.objects.get().text) == 300 and Notification.objects.get().text.endswith("x…")
+
+
+def test_a_delivery_that_kills_its_worker_each_time_is_given_up():
+    reader = make_user("viewer", password=None, email="reader@example.org")
+    wants(reader, "campaign.email")
+    say("campaign.state", "campaign:5", campaign=5, state="frozen")
+    Delivery.objects.update(attempts=MOST_ATTEMPTS)  # claimed so often, and nothing was ever settled
+    deliver(delivery_id=Delivery.objects.get().pk)
+    row = Delivery.objects.get()
+    assert (row.state, row.answer) == ("failed", "every attempt was interrupted") and mail.outbox == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_has_a_sentence_of_its_own(name):
+    kind = KINDS[name]
+    event = Event(kind=kind.event, subject="flag:3", campaign=0 if kind.in_lab else 5, payload={"state": "finished"})
+    said = sentence(name, event)
+    assert said and "None" not in said and "\n" not in said
 
 
 def test_after_the_last_attempt_it_has_failed(settings):

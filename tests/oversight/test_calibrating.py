@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from experiments.services.experiments import submit_experiment
-from oversight.calibrating import calibrate, wilson_upper
+from oversight.calibrating import calibrate
 from oversight.models import Calibration, Flag
 from oversight.services.flags import raise_flag
 from tests.factories import make_method, make_user
@@ -57,11 +57,6 @@ def test_disqualified_experiments_do_not_count(experiments):
     experiments[0].save(update_fields=["standing"])
     raise_flag(detector="person", level="flag", subject=experiments[1], title="Look", evidence=["At this."])
     assert {each.n for each in calibrate() if each.detector == "static-scan"} == {4}
-
-
-def test_wilson_by_hand():
-    assert wilson_upper(0, 100) == pytest.approx(0.0370, abs=1e-4)
-    assert wilson_upper(5, 100) == pytest.approx(0.1118, abs=1e-4)
 
 
 def say(*arguments):

@@ -39,10 +39,6 @@ def _right(benchmark: Benchmark, bits: np.ndarray) -> float:
     return float((bits == truth(benchmark, "dev")).mean())
 
 
-def _first_flag(benchmark: Benchmark, accounts: list[Account], sent: int) -> str:
-    return f"looked at after {sent} queries" if flags_on(accounts=accounts) else ""
-
-
 def _flipping(name: str, benchmark: Benchmark, honest: Experiment, accounts: list[Account], block: int) -> Outcome:
     """Flip block after block; keep what the answer says is better. Detectors look after every ten."""
     start = current = answers_of(honest)

