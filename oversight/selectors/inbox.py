@@ -83,6 +83,12 @@ def inbox(user: "Actor") -> Inbox:
     return Inbox(items, flags.count() - len(shown) + waiting.count() - len(calls))
 
 
+def waiting_count(user: "Actor") -> int:
+    """How many things wait for people."""
+    flags = Flag.objects.visible_to(user).undecided().for_people().count()
+    return flags + Approval.objects.filter(state=ApprovalState.PENDING).count()
+
+
 def flag_case(user: "Actor", flag_id: int) -> FlagCase:
     """Raises: NotFound."""
     facts = flag_of(user, flag_id)
