@@ -6,8 +6,9 @@ from django.db.models import Q, QuerySet
 
 from agents.lifecycle import AGENT_ENDED, CAMPAIGN_ENDED, AgentState, CampaignState
 from agents.models import Action, Agent, Approval, Budget, Campaign, Entry, Latch, Notebook, Policy, Step
+from experiments.archives.columns import Column, Row
 from experiments.archives.left_out import LEASE, LeftOut
-from experiments.archives.tables import Column, Names, Row, Scope, Table, World
+from experiments.archives.tables import Names, Scope, Table, World
 from experiments.models import Evaluation
 from experiments.snapshots.models import Snapshot
 
@@ -33,6 +34,10 @@ class Campaigns(Table):
         Column("started_at", "time", null=True), Column("ended_at", "time", null=True),
         Column("deadline", "time", null=True),
     )  # fmt: skip
+    told = frozenset({
+        "id", "name", "brief", "benchmarks", "state", "reason", "created_by", "created_at", "started_at", "ended_at",
+        "deadline",
+    })  # fmt: skip
     translated = frozenset({"state"})
 
     def base(self) -> QuerySet[Any]:
@@ -85,6 +90,10 @@ class Agents(_OfAgents):
         Column("state"), Column("state_since", "time"), Column("doing"), Column("steps_done", "int"),
         Column("failures", "int"), Column("error"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "campaign", "user", "name", "researcher", "model", "direction", "brief", "seed", "state", "state_since",
+        "doing", "steps_done", "failures", "error",
+    })  # fmt: skip
     translated = frozenset({"state"})
 
     def fields(self, row: Row, world: World) -> dict[str, Any]:
@@ -104,6 +113,9 @@ class Latches(_OfAgents):
         Column("confirmed_at", "time", null=True), Column("released_by", "ref", "people", null=True),
         Column("released_at", "time", null=True), Column("release_reason"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "agent", "kind", "now", "reason", "set_by", "set_at", "confirmed_at", "released_by", "released_at",
+    })  # fmt: skip
 
 
 class Budgets(_OfAgents):
@@ -116,6 +128,7 @@ class Budgets(_OfAgents):
         Column("id", "id"), Column("campaign", "ref", "campaigns"), Column("agent", "ref", "agents", null=True),
         Column("kind"), Column("limit", "int"), Column("spent", "int"),
     )  # fmt: skip
+    told = frozenset({"id", "campaign", "agent", "kind", "limit", "spent"})
 
 
 class Steps(_OfAgents):
@@ -128,6 +141,10 @@ class Steps(_OfAgents):
         Column("attempt", "int"), Column("stop_reason"), Column("usage", "json"), Column("cost", "int"),
         Column("error"), Column("partial"), Column("started_at", "time"), Column("finished_at", "time", null=True),
     )  # fmt: skip
+    told = frozenset({
+        "id", "agent", "number", "state", "attempt", "stop_reason", "usage", "cost", "error", "partial", "started_at",
+        "finished_at",
+    })  # fmt: skip
 
 
 class Actions(_OfAgents):
@@ -141,6 +158,10 @@ class Actions(_OfAgents):
         Column("arguments", "json"), Column("digest"), Column("state"), Column("result"), Column("is_error", "bool"),
         Column("started_at", "time", null=True), Column("finished_at", "time", null=True),
     )  # fmt: skip
+    told = frozenset({
+        "id", "step", "index", "call_id", "tool", "arguments", "digest", "state", "result", "is_error", "started_at",
+        "finished_at",
+    })  # fmt: skip
 
 
 class Entries(_OfAgents):
@@ -152,6 +173,7 @@ class Entries(_OfAgents):
         Column("id", "id"), Column("agent", "ref", "agents"), Column("number", "int"), Column("role"), Column("kind"),
         Column("content", "json"), Column("step", "ref", "steps", null=True), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "agent", "number", "role", "kind", "content", "step", "created_at"})
 
 
 class Notebooks(_OfAgents):
@@ -163,6 +185,7 @@ class Notebooks(_OfAgents):
         Column("id", "id"), Column("agent", "ref", "agents"), Column("version", "int"), Column("body"),
         Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "agent", "version", "body", "created_at"})
 
 
 class Policies(Table):
@@ -176,6 +199,7 @@ class Policies(Table):
         Column("rules", "json"), Column("hold_flags", "bool"), Column("approval_seconds", "int"), Column("reason"),
         Column("made_by", "ref", "people", null=True), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "campaign", "version", "rules", "hold_flags", "approval_seconds", "made_by", "created_at"})
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Its own, and those that approvals name."""
@@ -196,6 +220,10 @@ class Approvals(_OfAgents):
         Column("decided_by", "ref", "people", null=True), Column("decided_at", "time", null=True), Column("note"),
         Column("used_at", "time", null=True), Column("told_at", "time", null=True),
     )  # fmt: skip
+    told = frozenset({
+        "id", "action", "agent", "policy", "tool", "arguments", "edited_arguments", "digest", "rule", "why", "cost",
+        "requested_at", "expires_at", "state", "decided_by", "decided_at", "note", "used_at", "told_at",
+    })  # fmt: skip
 
 
 class Uploads(Table):
@@ -209,6 +237,10 @@ class Uploads(Table):
         Column("n_items", "int"), Column("reported_pgr", "float", null=True), Column("scorer_version"),
         Column("predictions_digest"), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "submitter", "benchmark", "n_items", "reported_pgr", "scorer_version", "predictions_digest",
+        "created_at",
+    })  # fmt: skip
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """By the campaign's agents."""

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from experiments.archives.columns import Column, Row
 from experiments.archives.left_out import LeftOut
 from experiments.archives.parts import imported_ids
-from experiments.archives.tables import Column, Names, Row, Scope, Table, World
+from experiments.archives.tables import Names, Scope, Table, World
 from forum.models import Comment, Finding, FindingExperiment, FindingParent, Hide, Vote
 from forum.references import PATTERN, read_reference
 
@@ -39,6 +40,7 @@ class Findings(Table):
         Column("author", "ref", "people"), Column("created_at", "time"), Column("experiments", "refs", "experiments"),
         Column("parents", "refs", "findings"),
     )  # fmt: skip
+    told = frozenset({"id", "inside", "kind", "title", "body", "author", "created_at", "experiments", "parents"})
     translated = frozenset({"body"})
     after = frozenset({"campaigns"})
 
@@ -95,6 +97,7 @@ class Comments(Table):
         Column("id", "id"), Column("finding", "ref", "findings"), Column("author", "ref", "people"), Column("body"),
         Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "finding", "author", "body", "created_at"})
     translated = frozenset({"body"})
 
     def base(self) -> QuerySet[Any]:
@@ -126,6 +129,7 @@ class Votes(Table):
         Column("id", "id"), Column("finding", "ref", "findings"), Column("voter", "ref", "people", "user_id"),
         Column("value", "int"), Column("changed_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "finding", "voter", "value", "changed_at"})
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """On the findings that go along."""

@@ -1,6 +1,7 @@
 """What of a campaign lies in this app: flags with evidence, votes, decisions, inspections, calibrations.
 
 None of it is restored: the lab that imports has neither suspected nor judged, and must not count it for its detectors.
+Reasons that people give each other go with the holdout's scores only, because they quote them.
 """
 
 import math
@@ -8,13 +9,20 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from experiments.archives.columns import Column, Row
 from experiments.archives.left_out import LEASE, LeftOut
 from experiments.archives.models import ImportedRow
-from experiments.archives.tables import Column, Names, Row, Scope, Table
+from experiments.archives.tables import Names, Scope, Table
+from oversight.lifecycle import Source
 from oversight.models import Calibration, Decision, Flag, Inspection, Vote
 
-TELL_HOLDOUT = frozenset({"dev-holdout-gap", "dev-only-edits"})
-"""Detectors whose numbers and evidence tell figures of the holdout split; a test finds those that are missing here."""
+TELL_NO_SCORE = frozenset({
+    "api-misuse", "batch-composition", "canary", "honeypot", "lineage", "replay", "seed-ledger", "static-scan",
+})  # fmt: skip
+"""Detectors whose numbers and sentences anybody may read: of code, seeds, calls, and how predictions differ from each
+other. All others, and people, may quote labels, the holdout, or exact scores of uploads."""
+_OF_SUSPICION = ("title", "statistic", "threshold", "p_value", "evidence")
+_OF_RESULT = ("detector", "level", "title", "statistic", "threshold", "p", "numbers")
 
 
 def collect(scope: Scope) -> None:
@@ -36,6 +44,7 @@ class Calibrations(Table):
         Column("threshold", "float", null=True), Column("false_positive_rate", "float", null=True),
         Column("details", "json"), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "detector", "benchmark", "n", "threshold", "false_positive_rate", "created_at"})
 
 
 class Flags(Table):
@@ -53,6 +62,10 @@ class Flags(Table):
         Column("calibration", "ref", "calibrations", null=True), Column("raised_by", "ref", "people", null=True),
         Column("created_at", "time"), Column("state"), Column("round", "int"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "experiment", "agent", "upload", "finding", "campaign", "detector", "source", "level", "calibration",
+        "raised_by", "created_at", "state", "round",
+    })  # fmt: skip
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Of the campaign, or about what goes along."""
@@ -77,11 +90,10 @@ class Flags(Table):
         """Unless the finding it is about was hidden here."""
         return row["id"] not in _left_behind(scope)
 
-    def withheld(self, row: Row, scope: Scope) -> Row:
-        """Figures of the holdout go with the holdout's scores only."""
-        if scope.holdout or row["detector"] not in TELL_HOLDOUT:
-            return row
-        return row | {"statistic": None, "threshold": None, "p_value": None, "evidence": []}
+    def partly(self, row: Row) -> Row:
+        """What a detector said that tells no score. Without a statistic it broke, and quotes what broke."""
+        open_to_all = row["source"] == Source.DETECTOR and row["detector"] in TELL_NO_SCORE
+        return {name: row[name] for name in _OF_SUSPICION} if open_to_all and row["statistic"] is not None else {}
 
 
 class _OfFlags(Table):
@@ -107,6 +119,7 @@ class Votes(_OfFlags):
         Column("id", "id"), Column("flag", "ref", "flags"), Column("round", "int"), Column("reviewer", "ref", "people"),
         Column("verdict"), Column("reason"), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "flag", "round", "reviewer", "verdict", "created_at"})
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Of rounds that have ended."""
@@ -123,6 +136,7 @@ class Decisions(_OfFlags):
         Column("id", "id"), Column("flag", "ref", "flags"), Column("round", "int"), Column("verdict"), Column("reason"),
         Column("decided_by", "ref", "people"), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "flag", "round", "verdict", "decided_by", "created_at"})
 
 
 class Inspections(Table):
@@ -135,16 +149,17 @@ class Inspections(Table):
         Column("id", "id"), Column("experiment", "ref", "experiments"), Column("state"), Column("results", "json"),
         Column("error"), Column("created_at", "time"), Column("finished_at", "time", null=True),
     )  # fmt: skip
+    told = frozenset({"id", "experiment", "state", "created_at", "finished_at"})
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Of the experiments that go along."""
         return self.base().filter(experiment__in=scope.ids["experiments"])
 
-    def withheld(self, row: Row, scope: Scope) -> Row:
-        """Without detectors that tell the holdout's figures, unless those are asked for."""
-        if scope.holdout:
-            return row
-        return row | {"results": [each for each in row["results"] if each["detector"] not in TELL_HOLDOUT]}
+    def partly(self, row: Row) -> Row:
+        """Of detectors that tell no score, without q-values: those follow from all p-values."""
+        lines = row["results"] if isinstance(row["results"], list) else []
+        told = [each for each in lines if isinstance(each, dict) and each.get("detector") in TELL_NO_SCORE]
+        return {"results": [{name: each[name] for name in _OF_RESULT if name in each} for each in told]}
 
 
 def _flags(scope: Scope) -> QuerySet[Any]:

@@ -8,9 +8,10 @@ from django.db import transaction
 from django.db.utils import DatabaseError
 
 from experiments import events
+from experiments.archives.columns import Row
 from experiments.archives.models import ImportedCampaign, ImportedRow
 from experiments.archives.reading import Opened, open_archive
-from experiments.archives.tables import Names, Row, Scope, Table, World
+from experiments.archives.tables import Names, Scope, Table, World
 from experiments.errors import Forbidden, InvalidInput
 
 if TYPE_CHECKING:

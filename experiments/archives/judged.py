@@ -4,7 +4,8 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from experiments.archives.tables import Column, Row, Scope, Table, World
+from experiments.archives.columns import Column, Row
+from experiments.archives.tables import Scope, Table, World
 from experiments.models import Experiment
 from experiments.probe_models import Probe
 
@@ -18,6 +19,7 @@ class Taints(Table):
         Column("id", "id"), Column("experiment", "ref", "experiments", "pk"),
         Column("tainted_by", "ref", "experiments"),
     )  # fmt: skip
+    told = frozenset({"id", "experiment", "tainted_by"})
 
     def base(self) -> QuerySet[Any]:
         """Tainted ones."""
@@ -36,7 +38,7 @@ class Taints(Table):
 
 
 class Probes(Table):
-    """Reruns under changed conditions; their numbers go with holdout scores only. This lab did not run them."""
+    """Reruns under changed conditions; accuracies on the holdout are among their numbers. This lab did not run them."""
 
     name = "probes"
     model = Probe
@@ -47,11 +49,10 @@ class Probes(Table):
         Column("error"), Column("seconds", "float"), Column("created_at", "time"),
         Column("finished_at", "time", null=True),
     )  # fmt: skip
+    told = frozenset({
+        "id", "experiment", "kind", "seeds", "state", "requested_by", "seconds", "created_at", "finished_at",
+    })  # fmt: skip
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Of the experiments that go along."""
         return self.base().defer("predictions", "prior").filter(experiment__in=scope.ids["experiments"])
-
-    def withheld(self, row: Row, scope: Scope) -> Row:
-        """Accuracies on the holdout are among the numbers."""
-        return row if scope.holdout else row | {"numbers": {}}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.archives.tables import Column, Row
+from experiments.archives.columns import Column, Row
 from experiments.errors import InvalidInput
 from experiments.snapshots.trees import check_path
 

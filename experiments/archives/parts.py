@@ -7,21 +7,18 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
+from experiments.archives.columns import Column, Row
 from experiments.archives.judged import Probes, Taints
 from experiments.archives.left_out import LEFT_OUT
+from experiments.archives.log import Events
 from experiments.archives.models import ImportedRow
-from experiments.archives.tables import Column, Names, Row, Scope, Table, World
+from experiments.archives.tables import Names, Scope, Table, World
 from experiments.errors import InvalidInput
 from experiments.lifecycle import EXPERIMENT_TERMINAL, RUN_TERMINAL, BenchmarkState, ExperimentState, RunState
-from experiments.models import Baseline, Benchmark, Evaluation, Event, EventCounter, Experiment, Method, Run
+from experiments.models import Baseline, Benchmark, Evaluation, Experiment, Method, Run
+from experiments.selectors.sealed import for_agents
 from experiments.snapshots.models import Snapshot, SnapshotParent
 from experiments.snapshots.trees import check_tree, tree_digest
-
-_NO_HOLDOUT: Row = {"holdout_accuracy": None, "holdout_pgr": None}
-_TABLE_OF = {
-    "experiment": "experiments", "rerun_of": "experiments", "finding": "findings", "comment": "comments",
-    "agent": "agents", "campaign": "campaigns",
-}  # fmt: skip
 
 
 def collect(scope: Scope) -> None:
@@ -50,6 +47,7 @@ class People(Table):
     name = "people"
     model = get_user_model()
     columns = (Column("id", "id"), Column("name", attr="username"), Column("kind"))
+    told = frozenset({"id", "name", "kind"})
     translated = frozenset({"name", "kind"})
 
     def base(self) -> QuerySet[Any]:
@@ -87,6 +85,11 @@ class Benchmarks(Table):
         Column("sizes", "json"), Column("query_limit", "int"), Column("query_window_seconds", "int"), Column("state"),
         Column("created_at", "time"), Column("ready_at", "time", null=True),
     )  # fmt: skip
+    told = frozenset({
+        "id", "slug", "title", "description", "dataset", "dataset_version", "kind", "split_rule", "weak_model",
+        "strong_model", "student", "offers", "teachers", "default_seeds", "query_limit", "query_window_seconds",
+        "state", "created_at", "ready_at",
+    })  # fmt: skip
     translated = frozenset({"slug", "state"})
 
     def read(self, row: Any, names: Names, scope: Scope) -> Row:
@@ -95,6 +98,10 @@ class Benchmarks(Table):
         if found["dataset"].startswith("/"):
             found["dataset"] = PurePath(found["dataset"]).name
         return found
+
+    def partly(self, row: Row) -> Row:
+        """Sizes of the other splits."""
+        return {"sizes": for_agents(row["sizes"])}
 
     def fields(self, row: Row, world: World) -> dict[str, Any]:
         """Under a name of its own, so that its scores never stand beside this lab's."""
@@ -112,17 +119,20 @@ class Baselines(Table):
         Column("accuracies", "json"), Column("mean", "float"), Column("se", "float"), Column("se_seeds", "float"),
         Column("n_items", "int"), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "benchmark", "arm", "split", "accuracies", "mean", "se", "se_seeds", "n_items", "created_at",
+    })  # fmt: skip
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Of the benchmarks that the campaign works on."""
         used = Experiment.objects.filter(pk__in=scope.ids["experiments"]).values("benchmark")
         named = scope.ids.get("benchmarks", set())
         rows = Baseline.objects.filter(Q(benchmark__in=used) | Q(benchmark__in=named))
-        return rows if scope.holdout else rows.exclude(split="holdout")
+        return rows if scope.holdout else rows.filter(split="dev")
 
     def admits(self, row: Any, scope: Scope) -> bool:
-        """Not the holdout's, unless asked for."""
-        return scope.holdout or row.split != "holdout"
+        """On dev, unless the holdout is asked for."""
+        return scope.holdout or row.split == "dev"
 
 
 class Methods(Table):
@@ -135,6 +145,9 @@ class Methods(Table):
         Column("uses", "json"),
         Column("method_class"), Column("options_schema", "json"), Column("code_digest"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "name", "title", "summary", "source", "uses", "method_class", "options_schema", "code_digest",
+    })  # fmt: skip
     translated = frozenset({"name"})
 
     def fields(self, row: Row, world: World) -> dict[str, Any]:
@@ -152,6 +165,7 @@ class Snapshots(Table):
         Column("id", "id"), Column("digest"), Column("submitter", "ref", "people"),
         Column("parents", "refs", "snapshots"), Column("files", "json"), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({"id", "digest", "submitter", "parents", "files", "created_at"})
     translated = frozenset({"submitter", "parents", "created_at"})
 
     def base(self) -> QuerySet[Any]:
@@ -218,6 +232,11 @@ class Experiments(Table):
         Column("holdout_accuracy", "float", null=True), Column("holdout_pgr", "float", null=True),
         Column("holdout_score", "json"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "inside", "benchmark", "method", "snapshot", "options", "method_digest", "method_class", "title",
+        "hypothesis", "submitter", "seeds", "replicate", "rerun_of", "priority", "state", "standing", "flags",
+        "error", "created_at", "started_at", "finished_at", "worker_seconds", "dev_accuracy", "dev_pgr", "dev_score",
+    })  # fmt: skip
     translated = frozenset({"state", "flags"})
     after = frozenset({"campaigns"})
 
@@ -231,8 +250,11 @@ class Experiments(Table):
 
     def read(self, row: Any, names: Names, scope: Scope) -> Row:
         """inside: submitted in the campaign, not only cited by it."""
-        found = super().read(row, names, scope) | {"inside": row.campaign == scope.campaign}
-        return found if scope.holdout else found | _NO_HOLDOUT | {"holdout_score": {}}
+        return super().read(row, names, scope) | {"inside": row.campaign == scope.campaign}
+
+    def partly(self, row: Row) -> Row:
+        """Digests of code and versions; not of labels."""
+        return {"provenance": for_agents(row["provenance"])}
 
     def fields(self, row: Row, world: World) -> dict[str, Any]:
         """The campaign's number here; what had not ended never will. Numbers of flags there would name others here."""
@@ -254,16 +276,15 @@ class Runs(Table):
         Column("holdout_accuracy", "float", null=True), Column("holdout_pgr", "float", null=True),
         Column("curves", "json"), Column("log"), Column("error"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "experiment", "seed_index", "state", "started_at", "finished_at", "worker", "dev_accuracy", "dev_pgr",
+        "curves", "log", "error",
+    })  # fmt: skip
     translated = frozenset({"state"})
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Of the campaign's experiments."""
         return self.base().filter(experiment__in=scope.ids["experiments"])
-
-    def read(self, row: Any, names: Names, scope: Scope) -> Row:
-        """Holdout figures only where asked for."""
-        found = super().read(row, names, scope)
-        return found if scope.holdout else found | _NO_HOLDOUT
 
     def fields(self, row: Row, world: World) -> dict[str, Any]:
         """A seed of 0 stands for one that is not known."""
@@ -282,6 +303,9 @@ class Evaluations(Table):
         Column("accuracy", "float"), Column("pgr", "float", null=True), Column("scorer_version"),
         Column("predictions_digest"), Column("created_at", "time"),
     )  # fmt: skip
+    told = frozenset({
+        "id", "run", "split", "n_items", "accuracy", "pgr", "scorer_version", "predictions_digest", "created_at",
+    })  # fmt: skip
 
     def select(self, scope: Scope) -> QuerySet[Any]:
         """Of the campaign's runs, on dev unless holdout is asked for."""
@@ -293,59 +317,10 @@ class Evaluations(Table):
         return scope.holdout or row["split"] == "dev"
 
 
-class Events(Table):
-    """The campaign's gap-free log; numbers are kept, ids in it become those of this lab."""
-
-    name = "events"
-    model = Event
-    columns = (
-        Column("id", "id"), Column("kind"), Column("subject"), Column("actor", "ref", "people", null=True),
-        Column("payload", "json"), Column("created_at", "time"),
-    )  # fmt: skip
-    translated = frozenset({"subject", "payload"})
-    after = frozenset(_TABLE_OF.values())  # whatever its ids may lead to
-
-    def select(self, scope: Scope) -> QuerySet[Any]:
-        """Its own log."""
-        return self.base().filter(campaign=scope.campaign)
-
-    def key(self, row: Any) -> int:
-        """The number within the campaign."""
-        return int(row.number)
-
-    def value(self, column: Column, row: Any, names: Names) -> Any:
-        """The id of an event is its number, there and here."""
-        return row.number if column.kind == "id" else super().value(column, row, names)
-
-    def fields(self, row: Row, world: World) -> dict[str, Any]:
-        """Ids that are not in the archive become 0: a number of another lab must not lead to a row of this one."""
-        kind, _, key = row["subject"].partition(":")
-        subject = f"{kind}:{_here(kind, int(key), world)}" if key.isascii() and key.isdigit() else row["subject"]
-        payload = row["payload"]
-        if isinstance(payload, dict):
-            payload = {
-                name: _here(name, value, world) if name in _TABLE_OF and type(value) is int else value
-                for name, value in payload.items()
-            }
-        fields = {"campaign": world.campaign, "number": row["id"], "subject": subject, "payload": payload}
-        return super().fields(row, world) | fields
-
-    def finish(self, world: World) -> None:
-        """The next event of the campaign would get the next number."""
-        last = (
-            Event.objects.filter(campaign=world.campaign).order_by("-number").values_list("number", flat=True).first()
-        )
-        EventCounter.objects.create(campaign=world.campaign, last_number=last or 0)
-
-
 def imported_ids(scope: Scope, table: str) -> set[int]:
     """Ids here of what came with an imported campaign."""
     rows = ImportedRow.objects.filter(source=scope.imported, table=table, local_id__isnull=False)
     return {each for each in rows.values_list("local_id", flat=True) if each is not None}
-
-
-def _here(name: str, key: int, world: World) -> int:
-    return world.locals.get(_TABLE_OF.get(name, ""), {}).get(key, 0)
 
 
 def _text(data: bytes) -> str:

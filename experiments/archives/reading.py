@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from experiments.archives.columns import Row, check_row
 from experiments.archives.layout import (
     MANIFEST,
     MOST_LINE,
     check_manifest,
     csv_lines,
 )
-from experiments.archives.tables import Row, Table, check_row, described, stranger, tables
+from experiments.archives.tables import Table, described, stranger, tables
 from experiments.errors import InvalidInput, TooLarge
 
 MOST_BYTES = 8 * 2**30  # of all files together

@@ -1,6 +1,5 @@
 """What a table of an archive is: typed columns, which rows belong to a campaign, how a row is read and restored."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,28 +11,10 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
+from experiments.archives.columns import Column, Row, attr_of, column_of
 from experiments.errors import InvalidInput
 
-Row = dict[str, Any]
-_MOST_ID = 2**63 - 1
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,), "float": (float, int), "text": (str,), "bool": (bool,), "time": (str,), "ref": (int,), "id": (int,),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    kind: id, int, float, text, bool, time (ISO 8601, UTC), json, ref (id of a row of `to`) or refs (a list of them).
-    attr: the model's attribute, where it is called otherwise. null: whether None is allowed.
-    """
-
-    name: str
-    kind: str = "text"
-    to: str = ""
-    attr: str = ""
-    null: bool = False
+_BLANK: Mapping[type, Any] = {str: "", list: [], dict: {}}
 
 
 @dataclass(slots=True)
@@ -88,6 +69,7 @@ class Table:
     """One table. A subclass says its columns and model; restoring goes by the columns unless it says otherwise.
 
     restored False: the lab that imports keeps the rows as they came, because it could not make them true.
+    told: columns that anybody may read, agents too; what is in no table's `told` goes with the holdout's scores only.
     translated: columns that may read otherwise in the lab that imports. after: tables to restore first, beside those
     that columns refer to.
     """
@@ -95,6 +77,7 @@ class Table:
     name: str
     columns: Sequence[Column]
     model: ClassVar[type[Model]]
+    told: frozenset[str] = frozenset()
     restored: ClassVar[bool] = True
     after: ClassVar[frozenset[str]] = frozenset()
     translated: ClassVar[frozenset[str]] = frozenset()
@@ -133,9 +116,18 @@ class Table:
             return found.isoformat(timespec="microseconds")
         return found
 
-    def withheld(self, row: Row, scope: Scope) -> Row:
-        """The row without what only some may see, where the export is not for them."""
-        return row
+    def shown(self, row: Row, scope: Scope) -> Row:
+        """The row as those may see it for whom the export is: the one place that decides what stays behind."""
+        if scope.holdout:
+            return row
+        return {
+            column.name: row[column.name] if column.name in self.told else _blank(column, row[column.name])
+            for column in self.columns
+        } | self.partly(row)
+
+    def partly(self, row: Row) -> Row:
+        """Of columns that are not told: what of their values anybody may read all the same."""
+        return {}
 
     def attachments(self, row: Any) -> Iterator[tuple[str, bytes]]:
         """Files that belong to a row: path in the archive, content."""
@@ -161,12 +153,20 @@ class Table:
 
 
 class _Stranger(Table):
-    """A table that only the lab knew where the campaign comes from: kept as it came, exported again."""
+    """A table that only the lab knew where the campaign comes from: kept as it came, exported again.
+
+    sealed: came with the holdout's scores; what of it tells them is not known here, so all of it goes with them only.
+    """
 
     restored = False
 
-    def __init__(self, name: str, columns: Sequence[Column]) -> None:
-        self.name, self.columns = name, columns
+    def __init__(self, name: str, columns: Sequence[Column], *, sealed: bool) -> None:
+        self.name, self.columns, self._sealed = name, columns, sealed
+        self.told = frozenset(column.name for column in columns)
+
+    def admits(self, row: Any, scope: Scope) -> bool:
+        """All or nothing."""
+        return scope.holdout or not self._sealed
 
 
 @cache
@@ -200,81 +200,19 @@ def described(table: Table) -> dict[str, Any]:
     return {"columns": columns, "restored": table.restored}
 
 
-def stranger(name: str, facts: Mapping[str, Any]) -> Table:
+def stranger(name: str, facts: Mapping[str, Any], *, sealed: bool = True) -> Table:
     """A table by what a manifest says of it. Raises: InvalidInput if this lab would have to know it."""
     if facts.get("restored") is not False:
         raise InvalidInput(f"this lab does not know the table {name[:60]!r}")
     columns = facts.get("columns")
     if not isinstance(columns, list) or not columns:
         raise InvalidInput(f"table {name[:60]!r} has no columns")
-    return _Stranger(name, [_column(name, each) for each in columns])
+    return _Stranger(name, [column_of(name, each) for each in columns], sealed=sealed)
 
 
-def _column(table: str, facts: Any) -> Column:
-    kinds = {**_TYPES, "json": (), "refs": ()}
-    good = (
-        isinstance(facts, dict)
-        and isinstance(facts.get("name"), str)
-        and isinstance(facts.get("to"), str)
-        and isinstance(facts.get("null"), bool)
-        and isinstance(facts.get("kind"), str)
-        and facts["kind"] in kinds
-    )
-    if not good:
-        raise InvalidInput(f"table {table[:60]!r} has a column of an unknown form")
-    return Column(facts["name"], facts["kind"], facts["to"], null=facts["null"])
-
-
-def attr_of(column: Column) -> str:
-    """The model's attribute of a column."""
-    return column.attr or (f"{column.name}_id" if column.kind == "ref" else column.name)
-
-
-def check_row(columns: Sequence[Column], row: object, place: str) -> Row:
-    """The row, if it holds exactly these columns with values of their kinds. Raises: InvalidInput naming the column."""
-    if not isinstance(row, dict):
-        raise InvalidInput(f"{place}: not an object")
-    names = [column.name for column in columns]
-    if sorted(row) != sorted(names):
-        odd = sorted(set(row) ^ set(names))
-        raise InvalidInput(f"{place}: columns {', '.join(map(str, odd))} are missing or not known")
-    for column in columns:
-        problem = _problem(column, row[column.name])
-        if problem:
-            raise InvalidInput(f"{place}: {column.name} {problem}")
-    return row
-
-
-def _problem(column: Column, value: Any) -> str:  # noqa: PLR0911 - one reason each
-    if value is None:
-        return "" if column.null else "is missing"
-    if column.kind == "json":
-        return ""
-    if column.kind == "refs":
-        good = isinstance(value, list) and all(type(each) is int and 0 < each <= _MOST_ID for each in value)
-        return "" if good and len(set(value)) == len(value) else "is not a list of different ids"
-    expected: Any = _TYPES[column.kind]
-    if not isinstance(value, expected) or (isinstance(value, bool) and column.kind != "bool"):
-        return f"is {type(value).__name__}, expected {column.kind}"
-    if column.kind in ("id", "ref") and not 0 < value <= _MOST_ID:
-        return "is not an id"
-    if column.kind == "int" and abs(value) > _MOST_ID:
-        return "is out of range"
-    if column.kind == "float" and not math.isfinite(value):
-        return "is not a finite number"
-    return _text_problem(column, value) if isinstance(value, str) else ""
-
-
-def _text_problem(column: Column, value: str) -> str:
-    if "\0" in value:
-        return "holds a NUL character"
-    if column.kind != "time":
-        return ""
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return "is not a time: expected ISO 8601"
-    return "" if moment.tzinfo is not None else "is a time without a zone"
+def _blank(column: Column, value: Any) -> Any:
+    """Nothing, in a form that the column takes."""
+    return None if column.null or value is None else _BLANK.get(type(value))
 
 
 def _restored(column: Column, value: Any, world: World) -> Any:

@@ -14,6 +14,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from experiments.archives.columns import Row
 from experiments.archives.layout import (
     ABOUT,
     FORMAT,
@@ -27,7 +28,7 @@ from experiments.archives.layout import (
 )
 from experiments.archives.models import ImportedCampaign
 from experiments.archives.redaction import redactor
-from experiments.archives.tables import Names, Row, Scope, Table, collect, described, stranger, tables
+from experiments.archives.tables import Names, Scope, Table, collect, described, stranger, tables
 
 CHUNK = 500
 
@@ -102,7 +103,7 @@ def _write_own(scratch: Scratch, scope: Scope) -> dict[str, Any]:
 def _own_rows(scratch: Scratch, table: Table, names: Names, scope: Scope) -> Iterator[Row]:
     for row in table.select(scope).order_by("pk").iterator(chunk_size=CHUNK):
         _attach(scratch, table, row)
-        yield table.withheld(table.read(row, names, scope), scope)
+        yield table.shown(table.read(row, names, scope), scope)
 
 
 def _write_imported(scratch: Scratch, scope: Scope, source: ImportedCampaign) -> dict[str, Any]:
@@ -115,10 +116,11 @@ def _write_imported(scratch: Scratch, scope: Scope, source: ImportedCampaign) ->
     collect(scope)
     names, clean = Names(scope.seen, originals), redactor()
     known = {table.name: table for table in tables()}
+    sealed = source.manifest.get("includes") != {"holdout": False}
     return {
         name: _write_table(scratch, table, _imported_rows(scratch, table, source, names, scope), clean)
         for name, facts in source.manifest["tables"].items()
-        for table in [known.get(name) or stranger(name, facts)]
+        for table in [known.get(name) or stranger(name, facts, sealed=sealed)]
     }
 
 
@@ -131,10 +133,10 @@ def _imported_rows(
         for line in chunk:
             if not table.restored:
                 if table.admits(line.original, scope):
-                    yield table.withheld(_in_order(table, line.original), scope)
+                    yield table.shown(_in_order(table, line.original), scope)
             elif table.admits(here[line.local_id], scope):
                 _attach(scratch, table, here[line.local_id])
-                yield table.read(here[line.local_id], names, scope) | line.original
+                yield table.shown(table.read(here[line.local_id], names, scope) | line.original, scope)
 
 
 def _in_order(table: Table, row: Row) -> Row:

@@ -1,5 +1,6 @@
 """Oversight's part of a campaign's archive, and that no column of any exported model is forgotten."""
 
+import ast
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from django.utils.module_loading import import_string
 
 from agents.models import Approval, Campaign
 from agents.services.policies import current_policy, set_policy
+from experiments.archives.columns import attr_of
 from experiments.archives.left_out import LEFT_OUT as HERE
-from experiments.archives.tables import attr_of, tables
+from experiments.archives.tables import tables
 from experiments.errors import Refused
 from experiments.lifecycle import ProbeKind
 from experiments.models import Experiment, Probe
@@ -69,7 +71,10 @@ def judged_campaign() -> Campaign:
         expires_at=timezone.now() + timedelta(days=1),
     )  # fmt: skip
     Probe.objects.create(experiment=scored, kind=ProbeKind.values[0], seeds=2, numbers={"holdout": 0.2468})
-    said = [{"detector": "dev-holdout-gap", "statistic": 0.1357}, {"detector": "replay", "statistic": 0.04}]
+    said = [
+        {"detector": each, "level": "flag", "statistic": n}
+        for each, n in (("dev-holdout-gap", 0.1357), ("replay", 0.04))
+    ]
     Inspection.objects.update_or_create(experiment=scored, defaults={"state": "done", "results": said})
     return campaign
 
@@ -124,12 +129,35 @@ def test_a_new_column_would_be_noticed(monkeypatch):
         test_no_column_of_an_exported_model_is_forgotten()
 
 
-def test_every_detector_that_reads_the_holdout_is_known_to_tell_it():
-    reading = set()
+# of facts: what comes from labels, or from scores that their submitter was not told
+SCORES = {
+    "accuracy",
+    "agreements",
+    "dev_pgr",
+    "dev_accuracy",
+    "holdout",
+    "holdout_accuracy",
+    "numbers",
+    "told",
+    "vote_accuracy",
+}
+KNOWN = {
+    "replay": {"numbers"},  # of the probe: predictions that differ, and how many were compared
+    "seed-ledger": {"dev_accuracy"},  # of experiments: their submitter was told
+}
+
+
+def test_detectors_whose_evidence_goes_to_anybody_read_no_score():
+    """A new detector is not among them before somebody has looked."""
+    assert set(DETECTORS.names()) > part.TELL_NO_SCORE
     for path in Path("oversight/detectors").glob("[a-z]*.py"):
-        if re.search(r"\.holdout", path.read_text()):
-            reading |= set(re.findall(r'DETECTORS\.register\("([^"]+)"\)', path.read_text()))
-    assert reading == part.TELL_HOLDOUT and reading <= set(DETECTORS.names())
+        tree = ast.parse(path.read_text())
+        names = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} & part.TELL_NO_SCORE
+        if not any(f'register("{name}")' in path.read_text() for name in names):
+            continue
+        (name,) = names & set(re.findall(r'DETECTORS\.register\("([^"]+)"\)', path.read_text()))
+        read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & SCORES
+        assert read <= KNOWN.get(name, set()), name
 
 
 @pytest.mark.django_db
@@ -164,7 +192,9 @@ def test_neither_holdout_figures_nor_hidden_words_leave_by_a_flag():
         for secret in (b"0.1357", b"0.2468", b"to be hidden"):
             assert secret not in everything, secret
         gap = next(row for row in rows_of(archive, "flags") if row["detector"] == "dev-holdout-gap")
-        assert gap["evidence"] == [] and gap["level"] == "flag"
+        assert gap["evidence"] == [] and gap["title"] == "" and gap["level"] == "flag"
+        told = [each["results"] for each in rows_of(archive, "inspections") if each["results"]]
+        assert told == [[{"detector": "replay", "level": "flag", "statistic": 0.04}]]
 
 
 @pytest.mark.django_db
