@@ -24,6 +24,7 @@ def workspace_of(agent: "Agent") -> Workspace:
     if not folder.is_dir():
         settings.WORKSPACES_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)  # commands may change it
     return Workspace(folder)
 
 

@@ -5,6 +5,7 @@ Walked by descriptors, folder by folder, without following a link: what runs ins
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,11 +42,14 @@ class _Entry:
 def of_folder(folder: Path, *, most_bytes: int, most_files: int) -> Held:
     """Counts until it is more than that."""
     size, files = 0, 0
-    with _opened(folder) as top:
-        for entry in _walk(top, ()):
-            size, files = size + entry.size_bytes, files + 1
-            if entry.hidden or size > most_bytes or files > most_files:
-                return Held(size, files, entry.hidden)
+    try:
+        with _opened(folder) as top:
+            for entry in _walk(top, ()):
+                size, files = size + entry.size_bytes, files + 1
+                if entry.hidden or size > most_bytes or files > most_files:
+                    return Held(size, files, entry.hidden)
+    except PermissionError:  # closed by what ran in it
+        return Held(size, files, hidden=True)
     return Held(size, files, hidden=False)
 
 
@@ -55,7 +59,7 @@ def trim(folder: Path, *, most_bytes: int, most_files: int) -> list[str]:
     Nothing may run in there meanwhile.
     """
     taken: list[str] = []
-    with _opened(folder) as top:
+    with _opened(folder, unlock=True) as top:
         entries = list(_walk(top, (), unlock=True))
         size, files = sum(entry.size_bytes for entry in entries), len(entries)
         for entry in [entry for entry in entries if entry.hidden]:
@@ -84,6 +88,9 @@ def _walk(folder: int, path: tuple[str, ...], *, unlock: bool = False) -> Iterat
         for entry in listing:
             try:
                 facts = entry.stat(follow_symlinks=False)
+            except PermissionError:  # a folder that may be listed and not be entered
+                yield _Entry((*path, entry.name), is_folder=False, size_bytes=0, changed_ns=0, hidden=True)
+                continue
             except OSError:  # gone meanwhile
                 continue
             is_folder = stat.S_ISDIR(facts.st_mode)
@@ -106,15 +113,11 @@ def _walk(folder: int, path: tuple[str, ...], *, unlock: bool = False) -> Iterat
                     os.close(below)
 
 
-def _enter(name: str, folder: int, *, unlock: bool) -> int:
-    """A descriptor of the folder. Raises: OSError."""
-    try:
-        return os.open(name, _FOLDER, dir_fd=folder)
-    except PermissionError:
-        if not unlock:
-            raise
+def _enter(name: str | Path, folder: int | None = None, *, unlock: bool) -> int:
+    """A descriptor of the folder. unlock: to list, enter and change it, whatever its mode was. Raises: OSError."""
+    if unlock:
         os.chmod(name, 0o700, dir_fd=folder)
-        return os.open(name, _FOLDER, dir_fd=folder)
+    return os.open(name, _FOLDER, dir_fd=folder)
 
 
 def _take(top: int, entry: _Entry) -> bool:
@@ -138,15 +141,14 @@ def _take(top: int, entry: _Entry) -> bool:
 
 def _remove_folder(parent: int, name: str) -> None:
     """However deep it is: folders within it are moved up beside it, and taken one by one."""
-    waiting, moved = [name], 0
+    waiting = [name]
     while waiting:
         current = waiting.pop()
         folder = _enter(current, parent, unlock=True)
         try:
             for inner in os.listdir(folder):  # noqa: PTH208 - of a descriptor
                 if stat.S_ISDIR(os.stat(inner, dir_fd=folder, follow_symlinks=False).st_mode):
-                    moved += 1
-                    beside = f".removed-{os.getpid()}-{moved}"
+                    beside = f".removed-{secrets.token_hex(8)}"  # a name that nobody can have taken
                     os.chmod(inner, 0o700, dir_fd=folder)  # moving a folder writes to its ".."
                     os.rename(inner, beside, src_dir_fd=folder, dst_dir_fd=parent)
                     waiting.append(beside)
@@ -158,8 +160,8 @@ def _remove_folder(parent: int, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, _FOLDER)
+def _opened(folder: Path, *, unlock: bool = False) -> Iterator[int]:
+    descriptor = _enter(folder, unlock=unlock)
     try:
         yield descriptor
     finally:

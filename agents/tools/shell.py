@@ -49,6 +49,7 @@ class Shell(Tool):
         if reason is not None:
             return ToolResult(f"commands are not run here: {reason}. The other tools work.", is_error=True)
         workspace = workspace_of(actor.agent)
+        take_back(workspace)  # what a killed worker did not come to: else the command would be ended at once
         with _place(actor) as found:
             if not found:
                 return ToolResult(f"{MOST_AT_ONCE} commands run here already; try again later", is_error=True)

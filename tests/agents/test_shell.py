@@ -167,6 +167,16 @@ def test_a_gigabyte_in_many_files_is_ended_and_taken_back_and_older_files_stay(a
     assert not use(agent, "shell", command="rm big*; echo y > small").is_error
 
 
+def test_what_a_killed_worker_left_beyond_the_quota_ends_no_later_command(agent, monkeypatch):
+    monkeypatch.setattr(workspaces, "MOST_FILES", 20)
+    folder = workspace_of(agent).folder
+    for number in range(30):
+        (folder / f"left{number}").touch()
+    folder.chmod(0o500)
+    assert not use(agent, "shell", command="sleep 0.3; ls").is_error
+    assert len(list(folder.iterdir())) <= 20
+
+
 def test_output_of_100_megabytes_is_cut_off_live_as_well(agent):
     heard = []
     told = refused(agent, "shell", command="yes 0123456789 | head -c 100M", heard=heard)

@@ -1,7 +1,11 @@
 """tests sandbox/quota.py: what a folder holds, however it was made, and taking away what is too much."""
 
 import os
+import shutil
+import tempfile
 import time
+import traceback
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,7 @@ from sandbox import Mount, Reason, quota
 from sandbox.quota import of_folder, trim
 from tests.sandbox.inside import SMALL, run
 
+NOBODY = 65534
 BIG = {"most_bytes": 2**40, "most_files": 10**6}
 
 
@@ -77,13 +82,56 @@ def test_a_nest_too_deep_to_name_is_seen_and_taken_away(folder):
     assert sorted(path.name for path in folder.rglob("*")) == ["d"] * quota.MOST_DEPTH + ["method.py"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
-def test_a_folder_that_is_closed_to_us_is_too_much(folder):
-    fill(folder, "closed/file")
-    (folder / "closed").chmod(0)
-    assert of_folder(folder, **BIG).hidden
-    assert trim(folder, most_bytes=0, most_files=0)
-    assert not list(folder.iterdir())
+@pytest.fixture
+def as_nobody():
+    """Runs a function in an empty folder as an account to which modes mean something, where we are root in a fork."""
+    folder = Path(tempfile.mkdtemp())
+
+    def call(check):
+        if os.geteuid() != 0:
+            check(folder)
+            return
+        os.chown(folder, NOBODY, NOBODY)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+                check(folder)
+                os._exit(0)
+            except BaseException:  # nothing may leave the fork: pytest would go on in it
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+
+    yield call
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mode", [0, 0o400, 0o100, 0o200, 0o500])
+def test_a_folder_that_is_closed_to_us_is_too_much_and_taken_away(as_nobody, mode):
+    def check(folder):
+        fill(folder, "closed/in/it", "closed/file")
+        (folder / "closed").chmod(mode)
+        if mode != 0o500:  # that one can be seen, but nothing in it be removed
+            assert of_folder(folder, **BIG).hidden
+        assert trim(folder, most_bytes=0, most_files=0)
+        assert not list(folder.iterdir())
+
+    as_nobody(check)
+
+
+def test_a_workspace_that_closed_itself_is_opened_again(as_nobody):
+    def check(folder):
+        fill(folder, "file")
+        folder.chmod(0)
+        assert of_folder(folder, **BIG).hidden
+        assert trim(folder, **BIG) == []
+        assert of_folder(folder, **BIG).files == 1
+
+    as_nobody(check)
 
 
 @pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available()))
