@@ -47,8 +47,8 @@ def call_tool(*, agent_id: int, name: str, given: Mapping[str, Any], scopes: Col
         if tool.writes:
             if WRITE not in scopes:
                 raise Refused(f"the token lacks the scope {WRITE!r}")
-            return _write(agent_id, tool, arguments, given)
-        return _read(agent_id, tool, arguments, given)
+            return _write(agent_id, tool, arguments)
+        return _read(agent_id, tool, arguments)
     except Held as error:
         return ToolResult(held_text(error), is_error=True)
     except (LabError, UnknownName, BadArguments) as error:
@@ -76,34 +76,34 @@ def _tool(name: str) -> type[Tool]:
     return found
 
 
-def _write(agent_id: int, tool: type[Tool], arguments: Arguments, given: Mapping[str, Any]) -> ToolResult:
+def _write(agent_id: int, tool: type[Tool], arguments: Arguments) -> ToolResult:
     with transaction.atomic():
         agent = lock_outside(agent_id)
         gate.check(agent.pk)
-        result = _admitted(agent, tool, arguments, given)
-        _record(agent, tool, given, result)
+        result = _admitted(agent, tool, arguments)
+        _record(agent, tool, arguments, result)
         if result.finished:
             finish_outside(agent, summary=str(getattr(arguments, "summary", "")))
     return result
 
 
-def _read(agent_id: int, tool: type[Tool], arguments: Arguments, given: Mapping[str, Any]) -> ToolResult:
+def _read(agent_id: int, tool: type[Tool], arguments: Arguments) -> ToolResult:
     agent = Agent.objects.select_related("campaign", "user").get(pk=agent_id)
     check_outside(agent)
-    result = _slept(_admitted(agent, tool, arguments, given))
+    result = _slept(_admitted(agent, tool, arguments))
     with transaction.atomic():
-        _record(lock_outside(agent_id), tool, given, result)
+        _record(lock_outside(agent_id), tool, arguments, result)
     return result
 
 
-def _admitted(agent: Agent, tool: type[Tool], arguments: Arguments, given: Mapping[str, Any]) -> ToolResult:
+def _admitted(agent: Agent, tool: type[Tool], arguments: Arguments) -> ToolResult:
     """Run it if the campaign's policy lets it; else what the policy or a person said of it."""
     with transaction.atomic():
-        to_run, answer = admit_outside(lock_outside(agent.pk), tool.name, given)
+        to_run, answer = admit_outside(lock_outside(agent.pk), tool, arguments)
     if answer:
         return ToolResult(answer, is_error=True)
     with admitted():
-        return _run(agent, tool, arguments if to_run is given else parse(tool, to_run))
+        return _run(agent, tool, to_run)
 
 
 def _run(agent: Agent, tool: type[Tool], arguments: Arguments) -> ToolResult:
@@ -122,8 +122,8 @@ def _run(agent: Agent, tool: type[Tool], arguments: Arguments) -> ToolResult:
         return ToolResult(f"the tool failed: {type(error).__name__}", is_error=True)
 
 
-def _record(agent: Agent, tool: type[Tool], given: Mapping[str, Any], result: ToolResult) -> None:
-    shown = json.loads(json.dumps(given).replace("\\u0000", ""))  # PostgreSQL's JSON takes no NUL
+def _record(agent: Agent, tool: type[Tool], arguments: Arguments, result: ToolResult) -> None:
+    shown = json.loads(json.dumps(tool.spelt(arguments)).replace("\\u0000", ""))  # PostgreSQL's JSON takes no NUL
     record_call(
         agent, tool=tool.name, arguments=shown, result=result.text, is_error=result.is_error,
         state=state_of(result.is_error),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -37,6 +38,13 @@ def complete_options(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dic
     if errors:
         raise _refusal(errors[0], schema)
     return filled
+
+
+def plain_options(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in their one spelling: completed, 1.0 written as 1. What the schema refuses is left incomplete."""
+    with suppress(InvalidInput):
+        given = complete_options(schema, given)
+    return {name: _plain(value) for name, value in given.items()}
 
 
 def digest_of(code_digest: str, options: Mapping[str, Any]) -> str:

@@ -13,13 +13,14 @@ from agents.approval_texts import denied_text, outcome_text, parked_text
 from agents.lifecycle import ActionState, ApprovalState, BudgetKind, Effect, LatchKind
 from agents.models import Action, Agent, Approval, Policy
 from agents.policy import CallFacts, Ruling, call_digest, rule_on
+from agents.services.actions import action_digest
 from agents.services.approvals import answer_action, move_approval
 from agents.services.claims import Claim, held_by
 from agents.services.control import set_latch
 from agents.services.gpu_time import SECONDS_PER_SEED
 from agents.services.policies import current_policy
 from agents.services.states import record_agent
-from agents.tools import TOOLS, BadArguments, Tool, parse
+from agents.tools import TOOLS, Arguments, BadArguments, Tool, parse
 from experiments.errors import LabError, Refused
 from experiments.models import Experiment
 from registry import UnknownName
@@ -48,7 +49,17 @@ def admit(claim: Claim, action: Action) -> Admission:
     if policy is None:
         set_latch(agent, LatchKind.INCIDENT, reason=NO_POLICY)
         return Admission(None)
-    ruling, cost = _ruled(agent, policy, action.tool, action.arguments)
+    try:
+        kind = TOOLS.get(action.tool)
+        parsed = parse(kind, action.arguments)
+    except (UnknownName, BadArguments):
+        return Admission(Effect.ALLOW)  # nothing to rule on, nothing can run: its error tells the model why
+    return _admitted(agent, policy, action, kind, parsed)
+
+
+def _admitted(agent: Agent, policy: Policy, action: Action, kind: type[Tool], parsed: Arguments) -> Admission:
+    _spell(agent, action, kind.spelt(parsed))
+    ruling, cost = _ruled(agent, policy, kind, parsed)
     if ruling.effect == Effect.ALLOW:
         return Admission(Effect.ALLOW)
     if ruling.effect == Effect.DENY:
@@ -56,7 +67,7 @@ def admit(claim: Claim, action: Action) -> Admission:
         record_agent(agent, "action.denied", action=action.pk, tool=action.tool, rule=ruling.rule, note=ruling.note)
         return Admission(Effect.DENY)
     try:
-        _pin(agent, action)
+        _spell(agent, action, _pinned(agent, kind, parsed))
     except LabError as error:
         answer_action(action, ActionState.FAILED, str(error), is_error=True)
         return Admission(Effect.DENY)
@@ -65,32 +76,42 @@ def admit(claim: Claim, action: Action) -> Admission:
     return Admission(Effect.ASK, approval)
 
 
-def admit_outside(agent: Agent, tool: str, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+def admit_outside(agent: Agent, kind: type[Tool], parsed: Arguments) -> tuple[Arguments, str]:
     """The same for a call from outside, which is made again once it is approved. Needs the agent's row locked.
 
+    The call that is made again is known by its spelling, not by how it was written.
     Returns: the arguments to run, and an empty text; or a text that answers the call in its place.
     """
     policy = current_policy(agent.campaign_id)
     if policy is None:
-        return given, NO_POLICY
-    ruling, cost = _ruled(agent, policy, tool, given)
+        return parsed, NO_POLICY
+    ruling, cost = _ruled(agent, policy, kind, parsed)
     if ruling.effect == Effect.ALLOW:
-        return given, ""
+        return parsed, ""
     if ruling.effect == Effect.DENY:
-        return given, denied_text(policy, ruling)
+        return parsed, denied_text(policy, ruling)
+    try:
+        asked = _pinned(agent, kind, parsed)
+    except LabError as error:
+        return parsed, str(error)
     rows = Approval.objects.select_for_update(of=("self",)).filter(
-        agent=agent, action=None, tool=tool, arguments=dict(given), policy=policy, told_at=None
+        agent=agent, action=None, tool=kind.name, arguments=asked, policy=policy, told_at=None
     )
     approval = rows.order_by("-id").first()
     if approval is None:
-        approval = _ask(agent, policy, ruling, tool=tool, arguments=given, cost=cost, action=None)
+        approval = _ask(agent, policy, ruling, tool=kind.name, arguments=asked, cost=cost, action=None)
+    return _answered(approval, kind, parsed)
+
+
+def _answered(approval: Approval, kind: type[Tool], parsed: Arguments) -> tuple[Arguments, str]:
+    """What people have said of a call that is made again."""
     if approval.state == ApprovalState.PENDING:
-        return given, parked_text(approval)
+        return parsed, parked_text(approval)
     now = timezone.now()
     Approval.objects.filter(pk=approval.pk).update(told_at=now)
     if approval.state == ApprovalState.APPROVED and move_approval(approval.pk, ApprovalState.USED, used_at=now):
-        return approval.to_run, ""
-    return given, outcome_text(approval)
+        return parse(kind, approval.to_run), ""
+    return parsed, outcome_text(approval)
 
 
 def check_by_policy(agent: Agent, experiment: Experiment) -> None:
@@ -116,27 +137,27 @@ def check_by_policy(agent: Agent, experiment: Experiment) -> None:
         raise Refused("the campaign's policy asks a person about this first: submit it by MCP, where a call can wait")
 
 
-def _ruled(agent: Agent, policy: Policy, tool: str, arguments: Mapping[str, Any]) -> tuple[Ruling, dict[str, int]]:
-    """The policy's answer; a call that cannot be read is let through to the tool, whose error tells the model why."""
-    try:
-        kind = TOOLS.get(tool)
-        parsed = parse(kind, arguments)
-    except (UnknownName, BadArguments):
-        return rule_on(policy.rules, CallFacts(tool, arguments, {}, first_code=False)), {}
+def _ruled(agent: Agent, policy: Policy, kind: type[Tool], parsed: Arguments) -> tuple[Ruling, dict[str, int]]:
+    """The policy's answer to the call as it would run, and what it may cost."""
     cost = dict(kind.cost(agent, parsed))
-    return rule_on(policy.rules, CallFacts(tool, arguments, cost, _first_code(agent, kind, parsed))), cost
+    facts = CallFacts(kind.name, kind.spelt(parsed), cost, _first_code(agent, kind, parsed))
+    return rule_on(policy.rules, facts), cost
 
 
-def _pin(agent: Agent, action: Action) -> None:
-    """Make a call mean tomorrow what it means now: people approve of what they have seen. Raises: LabError."""
-    try:
-        kind = TOOLS.get(action.tool)
-        pinned = kind.pinned(agent, parse(kind, action.arguments))
-    except (UnknownName, BadArguments):
-        return
-    if pinned is not None:
-        action.arguments = dict(pinned)
-        action.save(update_fields=["arguments"])
+def _spell(agent: Agent, action: Action, arguments: dict[str, Any]) -> None:
+    """What stands in the row is what was ruled on and what runs; the transcript has the model's own words."""
+    if action.arguments != arguments:
+        action.arguments, action.digest = arguments, action_digest(agent, action.tool, arguments)
+        action.save(update_fields=["arguments", "digest"])
+
+
+def _pinned(agent: Agent, kind: type[Tool], parsed: Arguments) -> dict[str, Any]:
+    """The spelling of a call that means tomorrow what it means now: people approve of what they have seen.
+
+    Raises: LabError.
+    """
+    pinned = kind.pinned(agent, parsed)
+    return kind.spelt(parsed if pinned is None else parse(kind, pinned))
 
 
 def _first_code(agent: Agent, kind: type[Tool], parsed: Any) -> bool:

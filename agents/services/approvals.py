@@ -49,8 +49,9 @@ def approve(
     """
     approval = _locked(user, approval_id)
     edited = None
-    if edited_arguments is not None and dict(edited_arguments) != approval.arguments:
-        edited = _parsed(approval.tool, edited_arguments)
+    if edited_arguments is not None:
+        spelt = _spelt(approval.tool, edited_arguments)
+        edited = None if spelt == approval.arguments else spelt
     given = ApprovalState.APPROVED, ApprovalState.USED
     if approval.state in given and approval.edited_arguments == edited:
         return approval
@@ -191,12 +192,13 @@ def _wake_agent(agent: Agent) -> None:
         dispatch.wake([agent.pk])
 
 
-def _parsed(tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _spelt(tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """In the one spelling that a call has. Raises: InvalidInput."""
     try:
-        parse(TOOLS.get(tool), arguments)
+        kind = TOOLS.get(tool)
+        return kind.spelt(parse(kind, arguments))
     except (UnknownName, BadArguments) as error:
         raise InvalidInput(str(error), pointer="#/edited_arguments") from None
-    return dict(arguments)
 
 
 def _locked(user: "User", approval_id: int) -> Approval:

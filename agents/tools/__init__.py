@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 class Arguments(BaseModel):
-    """Arguments of a tool: unknown names are refused."""
+    """Arguments of a tool, in the types of JSON: unknown names are refused, and "12" is no number.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A model that is told so sends the number; one that were read leniently would have two spellings of a call.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class BadArguments(ValueError):
@@ -69,6 +72,15 @@ class Tool(ABC):
     inside: ClassVar[bool] = True
     outside: ClassVar[bool] = False
     writes: ClassVar[bool] = True
+
+    @classmethod
+    def spelt(cls, arguments: Any) -> dict[str, Any]:
+        """The call in its one spelling, by which rules, people and digests know it: defaults filled in, null left out.
+
+        parse() of it is the same call. A tool whose arguments have defaults that others know fills them in, too.
+        """
+        dumped: dict[str, Any] = arguments.model_dump(mode="json")
+        return {name: value for name, value in dumped.items() if value is not None}
 
     @classmethod
     def cost(cls, agent: "Agent", arguments: Any) -> Mapping[str, int]:

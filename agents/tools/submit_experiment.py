@@ -11,7 +11,8 @@ from agents.services.gpu_time import SECONDS_PER_SEED
 from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
 from agents.workspaces import code_of, workspace_of
 from experiments.errors import InvalidInput
-from experiments.models import Benchmark
+from experiments.models import Benchmark, Method
+from experiments.options import plain_options
 from experiments.services.code import CODE
 from experiments.services.experiments import submit_experiment
 from experiments.snapshots.services import MAX_PARENTS, create_snapshot
@@ -24,7 +25,7 @@ class SubmitArguments(Arguments):
     """What an experiment is made of."""
 
     benchmark: str = Field(description="Slug of a benchmark of your campaign.")
-    method: str = Field("", description="Name of a recipe; list_methods tells which there are.")
+    method: str | None = Field(None, description="Name of a recipe; list_methods tells which there are.")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the recipe; left out: its defaults.")
     snapshot: int | None = Field(None, description="In place of a recipe: the number of method code, anyone's.")
     workspace: bool = Field(False, description="In place of a recipe: method.py and all *.py of your workspace.")
@@ -60,6 +61,19 @@ class SubmitExperiment(Tool):
     )
     Arguments: ClassVar[type[Arguments]] = SubmitArguments
     outside: ClassVar[bool] = True
+
+    @classmethod
+    def spelt(cls, arguments: SubmitArguments) -> dict[str, Any]:
+        """With the defaults of recipe and benchmark, so that leaving them out is no way around a rule about them."""
+        said = super().spelt(arguments)
+        benchmark = Benchmark.objects.filter(slug=arguments.benchmark).first()
+        if arguments.seeds is None and benchmark is not None:
+            said["seeds"] = benchmark.default_seeds
+        if not arguments.method:
+            said.pop("method", None)  # "" is a call without a recipe, as null is
+        recipe = Method.objects.filter(name=arguments.method).first()
+        said["options"] = plain_options(recipe.options_schema if recipe else {}, arguments.options)
+        return said
 
     @classmethod
     def cost(cls, agent: "Agent", arguments: SubmitArguments) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from agents.services.control import pause_agent
 from agents.services.notebooks import save_notebook
 from agents.services.policies import set_policy
 from agents.services.tokens import token_for
+from agents.tools import TOOLS, parse
 from experiments.services.code import CODE
 from experiments.snapshots.services import create_snapshot
 from forum.services.posting import comment, post_finding
@@ -144,7 +145,8 @@ def make_world() -> World:
     flag = flag_by_hand(user=people["admin"], subject=f"experiment:{scored.pk}", note="Look at this.")
     asking = [{"effect": "ask", "tool": "notebook"}, {"effect": "allow"}]
     set_policy(user=people["reviewer"], campaign_id=campaign.pk, rules=asking, reason="A test.")
-    admit_outside(agents["agent"], "notebook", {"text": "Notes."})
+    tool = TOOLS.get("notebook")
+    admit_outside(agents["agent"], tool, parse(tool, {"body": "Notes."}))
     approval = Approval.objects.get()
     BODIES["api_flags"]["subject"] = f"experiment:{scored.pk}"
     book = save_notebook(agent_id=agents["agent"].pk, body="Notes.")

@@ -131,7 +131,8 @@ def test_people_approve_of_the_code_that_they_have_seen(agent, script):
     run_step(agent_id=agent.pk, worker="w")
     approval = Approval.objects.get()
     seen = Snapshot.objects.get()
-    assert (approval.arguments, approval.action.arguments) == ({**ASKED, "snapshot": seen.pk},) * 2
+    asked = {**ASKED, "snapshot": seen.pk, "workspace": False, "options": {}, "parents": []}
+    assert (approval.arguments, approval.action.arguments) == (asked,) * 2
     use(agent, "write_file", path="method.py", content="import os  # something else\n")
     approve(user=make_user("reviewer"), approval_id=approval.pk, note="fine")
     script += [thought("on", ("read_file", {}))]

@@ -7,6 +7,7 @@ from django.test import Client
 from agents.models import Approval
 from agents.services.admission import admit_outside
 from agents.services.campaigns import AgentPlan
+from agents.tools import TOOLS, parse
 from experiments.models import Experiment, Method
 from oversight.models import Flag
 from oversight.services.decisions import decide_flag
@@ -28,8 +29,13 @@ def asked(**arguments) -> Approval:
     agent = the_agent(make_campaign(agents=[plan], policy=ASKING))
     given = {"benchmark": agent.campaign.benchmarks.get().slug, "method": "vanilla", "title": "T", "hypothesis": "H"}
     with transaction.atomic():
-        admit_outside(agent, "submit_experiment", {**given, **arguments})
+        _ask(agent, {**given, **arguments})
     return Approval.objects.latest("pk")
+
+
+def _ask(agent, arguments) -> None:
+    tool = TOOLS.get("submit_experiment")
+    admit_outside(agent, tool, parse(tool, arguments))
 
 
 @pytest.fixture
@@ -66,8 +72,7 @@ def test_a_call_with_code_shows_it_highlighted_and_differing_from_its_parent(rev
     child = make_snapshot(user, "def fit(context):\n    return 2\n", parent)
     call = asked()
     Approval.objects.filter(pk=call.pk).update(state="cancelled")
-    agent = call.agent
-    admit_outside(agent, "submit_experiment", {**call.arguments, "snapshot": child.pk})
+    _ask(call.agent, {**call.arguments, "method": None, "options": {}, "snapshot": child.pk})
     text = reviewer.get(f"/inbox/?item=approval:{Approval.objects.latest('pk').pk}").content.decode()
     assert 'class="hl-k">def' in text
     assert '<span class="line added">+    return 2</span>' in text
