@@ -18,6 +18,7 @@ from experiments.selectors.dashboard import at_work, state_counts
 from experiments.selectors.workers_page import health
 from experiments.views.access import is_fragment, page, show
 from forum.selectors.news import latest_findings
+from oversight.selectors.watch import watch
 
 _PARTS = {
     "now": "home/_now.html",
@@ -26,6 +27,7 @@ _PARTS = {
     "findings": "home/_findings.html",
     "live": "agents/_glance.html",
     "begin": "home/_begin.html",
+    "watch": "oversight/_watch.html",
 }
 
 
@@ -48,6 +50,8 @@ def home(request: HttpRequest) -> HttpResponse:
         context["cards"] = benchmark_cards(request.user)
     if part in ("", "findings"):
         context["findings"] = latest_findings(request.user, campaign=number)
+    if part in ("", "watch"):
+        context["watch"] = watch(request.user, campaign)
     if part in ("", "live") and campaign:
         context["shown"] = glance(request.user, campaign)
     if not part:
@@ -65,6 +69,7 @@ def _frame(request: HttpRequest, campaign: Campaign | None) -> dict[str, object]
         "live_campaign": number,
         "live_after": last_event_number(number),
         "live_url": f"{reverse('home')}?part=live&campaign={number}",
+        "watch_url": f"{reverse('home')}?part=watch&campaign={number}",
     }
     return context | (controls(request.user, campaign) if campaign else {"campaign": None})
 

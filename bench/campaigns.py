@@ -18,7 +18,7 @@ from experiments.snapshots.models import Snapshot, SnapshotParent
 from forum.models import Finding, FindingExperiment, FindingParent, Kind
 from notifications.models import Notification
 from oversight.lifecycle import Level, Source
-from oversight.models import DetectorSetting, Flag
+from oversight.models import Decision, DetectorSetting, Flag
 
 BATCH = 2000
 SIZES = (100, 9)  # agents; the last one is the newest, so the dashboard shows it
@@ -209,6 +209,10 @@ def _flags(owner: User, crews: Sequence[Crew], draw: np.random.Generator) -> Non
                  state="decided" if index >= FLAGS else "open")
         )  # fmt: skip
     made = Flag.objects.bulk_create(rows)
+    Decision.objects.bulk_create(
+        Decision(flag=each, round=1, verdict="clean", reason="Looked at both.", decided_by=owner)
+        for each in made[FLAGS:]
+    )
     held = [each.experiment_id for each in made[:FLAGS] if each.level == Level.HOLD]
     Experiment.objects.filter(pk__in=held).update(standing="under_review")
 

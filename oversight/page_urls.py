@@ -8,6 +8,7 @@ urlpatterns = [
     path("inbox/", inbox.inbox_page, name="inbox"),
     path("inbox/detectors/", inbox.detectors_page, name="detectors"),
     path("audit/", audit.audit_page, name="audit"),
+    path("campaigns/<int:campaign_id>/oversight/", inbox.campaign_watch, name="campaign_watch"),
     path("flags/<int:flag_id>/", inbox.flag_page, name="flag"),
     path("flags/<int:flag_id>/claim/", inbox.flag_claim, name="flag_claim"),
     path("flags/<int:flag_id>/decide/", inbox.flag_decide, name="flag_decide"),

@@ -85,9 +85,7 @@ def cards(agents: Sequence[Agent]) -> list[Card]:
     ]
 
 
-def doing(
-    agent: Agent, call: Called | None, awaited: Mapping[int, Awaited], asked: Sequence[Approval] = ()
-) -> Doing:
+def doing(agent: Agent, call: Called | None, awaited: Mapping[int, Awaited], asked: Sequence[Approval] = ()) -> Doing:
     """One phrase and one clock for an agent's card. awaited: the experiments that agents wait for, by id."""
     since = agent.state_since
     if agent.state == AgentState.THINKING:

@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
 from experiments.ladder import bias_bound
 from experiments.models import Baseline, Benchmark, LeakMeter, Upload
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+_ENDS = (Baseline.Arm.WEAK, Baseline.Arm.CEILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,28 @@ def upload_budget(benchmark: Benchmark) -> UploadBudget:
 def leak_of(benchmark: Benchmark, gap: float | None = None) -> Leak:
     """The benchmark's leak meter. gap: ceiling above weak on dev, to state the bound in PGR."""
     meter = LeakMeter.objects.filter(benchmark=benchmark).first() or LeakMeter(benchmark=benchmark)
+    return _leak(meter, benchmark, gap)
+
+
+def leaks_of(benchmarks: "QuerySet[Benchmark]") -> list[tuple[Benchmark, Leak]]:
+    """Of those whose dev labels have leaked at all, the most first; two queries, however many."""
+    rows = LeakMeter.objects.filter(benchmark__in=benchmarks, queries__gt=0)
+    meters = list(rows.select_related("benchmark").order_by("-bits", "benchmark__slug"))
+    if not meters:
+        return []
+    means: dict[tuple[int, str], float] = {}
+    lines = Baseline.objects.filter(benchmark__in=[each.benchmark_id for each in meters], split="dev", arm__in=_ENDS)
+    for key, arm, mean in lines.values_list("benchmark", "arm", "mean"):
+        means[key, arm] = mean
+    found = []
+    for meter in meters:
+        weak, ceiling = (means.get((meter.benchmark_id, arm)) for arm in _ENDS)
+        gap = None if weak is None or ceiling is None else ceiling - weak
+        found.append((meter.benchmark, _leak(meter, meter.benchmark, gap)))
+    return found
+
+
+def _leak(meter: LeakMeter, benchmark: Benchmark, gap: float | None) -> Leak:
     items = benchmark.sizes.get("dev")
     bound = bias_bound(meter.bits, items) if items and meter.bits else None
     return Leak(
@@ -80,7 +108,7 @@ def leak_of(benchmark: Benchmark, gap: float | None = None) -> Leak:
 
 def dev_ends(benchmark: Benchmark) -> tuple[float, float] | None:
     """Frozen weak and ceiling accuracy on dev, between which PGR is measured; None before they exist."""
-    lines = Baseline.objects.filter(benchmark=benchmark, split="dev", arm__in=[Baseline.Arm.WEAK, Baseline.Arm.CEILING])
+    lines = Baseline.objects.filter(benchmark=benchmark, split="dev", arm__in=_ENDS)
     means = dict(lines.values_list("arm", "mean"))
     if len(means) < 2:
         return None

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from agents.selectors.campaigns import campaign_of
 from agents.services.approvals import approve, refuse
 from experiments.errors import Forbidden, InvalidInput, LabError, NotFound
 from experiments.views.access import action, is_fragment, page, person, show
@@ -19,6 +20,7 @@ from oversight.selectors.inbox import approval_case, flag_case, flags_on, inbox,
 from oversight.selectors.precision import precisions
 from oversight.selectors.probes import probe_panel
 from oversight.selectors.settings import settings_by_name
+from oversight.selectors.watch import watch
 from oversight.services.decisions import decide_flag, reopen_flag
 from oversight.services.flags import claim_flag, flag_by_hand
 
@@ -42,6 +44,17 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
     """One flag, also for people who do not judge."""
     return show(request, "oversight/flag.html", _case(request, f"flag:{flag_id}"))
+
+
+@page
+def campaign_watch(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """What oversight has to say of a campaign: a part of its page, or a page of its own without a script."""
+    try:
+        campaign = campaign_of(request.user, campaign_id)
+    except NotFound as error:
+        raise Http404(str(error)) from error
+    context = {"watch": watch(request.user, campaign), "watch_url": request.path}
+    return show(request, "oversight/campaign_watch.html", context, fragment="oversight/_watch.html")
 
 
 @page

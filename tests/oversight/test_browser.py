@@ -3,7 +3,8 @@
 import pytest
 
 from oversight.models import Decision, Flag
-from tests.factories import make_user
+from oversight.services.decisions import decide_flag
+from tests.factories import make_experiment, make_user
 from tests.oversight.conftest import agents_experiment, raised
 from tests.oversight.test_pages import asked
 from tests.pages.conftest import _plain_static_files, chromium, server, surf  # noqa: F401 - fixtures
@@ -66,3 +67,28 @@ def test_no_page_is_wider_than_its_window(surf, width):  # noqa: F811
         here.open(path)
         assert here.overflow() == 0, path
     assert here.complaints == []
+
+
+def test_oversight_at_a_glance_is_live_on_the_dashboard_and_on_a_campaigns_page(surf):  # noqa: F811
+    call = asked()
+    agent = call.agent
+    viewers = [surf(make_user("reviewer")) for _ in range(2)]
+    for surfer, address in zip(viewers, ("/", f"/campaigns/{agent.campaign_id}/"), strict=True):
+        page = surfer.open(address)
+        surfer.wait_live()
+        page.locator("#watch").get_by_text("submit_experiment by").wait_for()
+        page.evaluate(
+            "() => document.querySelectorAll('[data-poll]').forEach((each) => each.removeAttribute('data-poll'))"
+        )
+        shown = page.locator("#watch [data-waits]")
+        page.evaluate("() => { document.querySelector('#watch [data-waits]').dateTime = '2020-01-01T00:00:00Z'; }")
+        page.wait_for_function("() => /waits \\d+ d/.test(document.querySelector('#watch [data-waits]').innerText)")
+        assert shown.count() == 1
+    flag = raised(make_experiment(user=agent.user, state="scored", campaign=agent.campaign_id))
+    for surfer in viewers:
+        surfer.page.locator(f"#watch-flag-{flag.pk}").wait_for()
+    decide_flag(user=make_user("reviewer"), flag_id=flag.pk, verdict="clean", reason="noise")
+    for surfer in viewers:
+        surfer.page.locator("[id^=watch-verdict]", has_text="Clean").wait_for()
+        assert surfer.page.locator(f"#watch-flag-{flag.pk}").count() == 0
+        assert surfer.overflow() <= 0

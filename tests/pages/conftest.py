@@ -143,7 +143,7 @@ def addresses(lab) -> list[str]:
 
 
 FRAGMENTS = [
-    *(f"/?part={part}" for part in ("now", "events", "benchmarks", "findings", "begin")),
+    *(f"/?part={part}" for part in ("now", "events", "benchmarks", "findings", "begin", "watch")),
     "/experiments/",
     "/benchmarks/",
     "/workers/",

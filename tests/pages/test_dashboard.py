@@ -202,5 +202,5 @@ def test_a_hundred_agents_ask_no_more_than_one(reviewer):
         row = make_experiment(user=agent.user, benchmark=benchmark, state="scored", campaign=agent.campaign_id)
         Agent.objects.filter(pk=agent.pk).update(state="waiting", waits_for=[row.pk])
     asked = queries(reviewer, f"/?campaign={few.pk}")
-    assert asked <= 40
+    assert asked <= 43
     assert queries(reviewer, f"/?campaign={large.pk}") <= asked
