@@ -3,20 +3,18 @@
 Evidence is read-only. Whoever enters needs the permission `administer` beside Django's staff mark.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
-from unfold.forms import ActionForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from django.http import HttpRequest, HttpResponse
 
 from agents.models import Agent, Approval, Campaign, Latch, Policy, Price, Token
+from agents.policy import checked_rules
 from agents.services.campaigns import freeze_campaign, stop_campaign, thaw_campaign
 from agents.services.control import pause_agent, resume_agent, stop_agent
 from agents.services.policies import set_policy
@@ -24,83 +22,17 @@ from agents.services.tokens import revoke_token
 from experiments.acting import act_as
 from experiments.errors import LabError
 from experiments.models import Event
-from experiments.texts import check_reason
+from oversight.admin_base import (
+    Guarded,
+    NewPersonForm,
+    PasswordForm,
+    PersonForm,
+    ReadOnly,
+    WithReason,
+    by_service,
+)
 from oversight.models import AuditEntry, Calibration, Decision, DetectorSetting, Flag
-from oversight.permissions import can_administer
 from oversight.services.detectors import set_detector
-
-
-class ReasonAction(ActionForm):
-    """What every bulk action asks."""
-
-    reason = forms.CharField(
-        max_length=2_000, required=False, widget=UnfoldAdminTextInputWidget({"placeholder": "Reason"})
-    )
-
-
-class ReasonForm(forms.ModelForm):
-    """A form that asks why, beside the row's own fields."""
-
-    reason = forms.CharField(max_length=2_000, widget=UnfoldAdminTextInputWidget, help_text="Goes into the audit trail")
-
-
-class PersonForm(UserChangeForm):
-    """The same for an account."""
-
-    reason = forms.CharField(max_length=2_000, widget=UnfoldAdminTextInputWidget, help_text="Goes into the audit trail")
-
-
-class Guarded(ModelAdmin):
-    """For administrators; nothing is deleted here."""
-
-    action_form = ReasonAction
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return can_administer(request.user)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return can_administer(request.user)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return can_administer(request.user)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return can_administer(request.user)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def each(self, request: HttpRequest, rows: "QuerySet[Any]", verb: Callable[[Any, str], object]) -> None:
-        """Call a service for every chosen row; what it objects to is said, row by row."""
-        reason, done = request.POST.get("reason", ""), 0
-        for row in rows:
-            try:
-                verb(row, reason)
-                done += 1
-            except LabError as error:
-                self.message_user(request, f"{row}: {error}", messages.ERROR)
-        self.message_user(request, f"{done} done.", messages.SUCCESS if done else messages.WARNING)
-
-
-class ReadOnly(Guarded):
-    """Evidence, and rows that only services write."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class WithReason(Guarded):
-    """Plain configuration: every save says why, and the trail names who."""
-
-    form = ReasonForm
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        act_as(request.user, form.cleaned_data.get("reason", ""))  # type: ignore[arg-type]
-        super().save_model(request, obj, form, change)
-
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -110,7 +42,7 @@ admin.site.unregister(Group)
 class People(WithReason, UserAdmin):
     """Accounts and their roles."""
 
-    form, add_form, change_password_form = PersonForm, UserCreationForm, AdminPasswordChangeForm
+    form, add_form, change_password_form = PersonForm, NewPersonForm, PasswordForm
     list_display = ["username", "roles", "is_active", "is_staff", "last_login"]
     list_filter = ["groups", "is_active"]
     filter_horizontal = ()
@@ -118,11 +50,19 @@ class People(WithReason, UserAdmin):
         (None, {"fields": ["username", "password", "email"]}),
         ("Role", {"fields": ["groups", "is_active", "is_staff", "reason"]}),
     )
+    add_fieldsets = ((None, {"fields": ["username", "usable_password", "password1", "password2", "reason"]}),)
 
     @admin.display(description="Role")
     def roles(self, user: User) -> str:
         """Names of its groups."""
         return ", ".join(sorted(each.name for each in user.groups.all())) or "none"
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """In a transaction, which Django's own view lacks, so that the trail names who did it and why."""
+        with transaction.atomic():
+            if request.method == "POST":
+                act_as(request.user, request.POST.get("reason", ""))  # type: ignore[arg-type]
+            return super().user_change_password(request, id, form_url)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
         return super().get_queryset(request).prefetch_related("groups")
@@ -141,15 +81,7 @@ class Tokens(ReadOnly):
     exclude = ["digest"]
     actions = ["revoke"]
 
-    @admin.action(description="Revoke, with a reason")
-    def revoke(self, request: HttpRequest, rows: "QuerySet[Token]") -> None:
-        """At once and for good."""
-
-        def one(token: Token, reason: str) -> None:
-            act_as(request.user, check_reason(reason))  # type: ignore[arg-type]
-            revoke_token(token_id=token.pk)
-
-        self.each(request, rows, one)
+    revoke = by_service("Revoke at once and for good", lambda token, *_: revoke_token(token_id=token.pk))
 
 
 @admin.register(Price)
@@ -168,8 +100,6 @@ class PolicyForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         """The rules are checked by the service's own check."""
-        from agents.policy import checked_rules  # noqa: PLC0415
-
         given = super().clean() or {}
         try:
             checked_rules(given.get("rules"))
@@ -220,11 +150,10 @@ class Detectors(WithReason):
         )
         obj.pk = row.pk
 
-    @admin.action(description="Restore a demoted detector, with a reason")
-    def restore(self, request: HttpRequest, rows: "QuerySet[DetectorSetting]") -> None:
-        """Its holds hold again."""
-        user: Any = request.user
-        self.each(request, rows, lambda row, why: set_detector(user=user, name=row.name, restore=True, reason=why))
+    restore = by_service(
+        "Restore a demoted detector",
+        lambda row, user, why: set_detector(user=user, name=row.name, restore=True, reason=why),
+    )
 
 
 @admin.register(Latch)
@@ -235,15 +164,11 @@ class Latches(ReadOnly):
     list_filter = ["kind"]
     actions = ["release"]
 
-    @admin.action(description="Release, with a reason")
-    def release(self, request: HttpRequest, rows: "QuerySet[Latch]") -> None:
-        """Each latch needs its own release."""
-        user: Any = request.user
-        self.each(
-            request,
-            rows.filter(released_at=None),
-            lambda row, why: resume_agent(user=user, agent_id=row.agent_id, reason=why, kinds=[row.kind]),
-        )
+    release = by_service(
+        "Release",
+        lambda row, user, why: resume_agent(user=user, agent_id=row.agent_id, reason=why, kinds=[row.kind]),
+        released_at=None,
+    )
 
 
 @admin.register(Agent)
@@ -254,17 +179,8 @@ class Agents(ReadOnly):
     list_filter = ["state", "campaign"]
     actions = ["pause", "stop"]
 
-    @admin.action(description="Pause, with a reason")
-    def pause(self, request: HttpRequest, rows: "QuerySet[Agent]") -> None:
-        """The reviewer's latch."""
-        user: Any = request.user
-        self.each(request, rows, lambda row, why: pause_agent(user=user, agent_id=row.pk, reason=why))
-
-    @admin.action(description="Stop for good, with a reason")
-    def stop(self, request: HttpRequest, rows: "QuerySet[Agent]") -> None:
-        """Tokens are revoked first."""
-        user: Any = request.user
-        self.each(request, rows, lambda row, why: stop_agent(user=user, agent_id=row.pk, reason=why))
+    pause = by_service("Pause", lambda row, user, why: pause_agent(user=user, agent_id=row.pk, reason=why))
+    stop = by_service("Stop for good", lambda row, user, why: stop_agent(user=user, agent_id=row.pk, reason=why))
 
 
 @admin.register(Campaign)
@@ -275,23 +191,9 @@ class Campaigns(ReadOnly):
     list_filter = ["state"]
     actions = ["freeze", "thaw", "stop"]
 
-    @admin.action(description="Freeze, with a reason")
-    def freeze(self, request: HttpRequest, rows: "QuerySet[Campaign]") -> None:
-        """Hold everybody."""
-        user: Any = request.user
-        self.each(request, rows, lambda row, why: freeze_campaign(user=user, campaign_id=row.pk, reason=why))
-
-    @admin.action(description="Thaw, with a reason")
-    def thaw(self, request: HttpRequest, rows: "QuerySet[Campaign]") -> None:
-        """Let them go on."""
-        user: Any = request.user
-        self.each(request, rows, lambda row, why: thaw_campaign(user=user, campaign_id=row.pk, reason=why))
-
-    @admin.action(description="Stop for good, with a reason")
-    def stop(self, request: HttpRequest, rows: "QuerySet[Campaign]") -> None:
-        """All its agents end."""
-        user: Any = request.user
-        self.each(request, rows, lambda row, why: stop_campaign(user=user, campaign_id=row.pk, reason=why))
+    freeze = by_service("Freeze", lambda row, user, why: freeze_campaign(user=user, campaign_id=row.pk, reason=why))
+    thaw = by_service("Thaw", lambda row, user, why: thaw_campaign(user=user, campaign_id=row.pk, reason=why))
+    stop = by_service("Stop for good", lambda row, user, why: stop_campaign(user=user, campaign_id=row.pk, reason=why))
 
 
 @admin.register(Flag)

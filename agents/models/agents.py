@@ -69,6 +69,7 @@ class Latch(models.Model):
     release_reason = models.TextField(blank=True)
 
     class Meta:
+        verbose_name_plural = "latches"
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -31,6 +31,7 @@ class Policy(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name_plural = "policies"
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["campaign", "version"], nulls_distinct=False, name="policy_version_unique")

@@ -114,6 +114,7 @@ def freeze_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     campaign = _locked(user, campaign_id)
     _may_hold(user)
     why = check_reason(reason)
+    act_as(user, why)
     if campaign.state != CampaignState.FROZEN:
         agents = _locked_agents(campaign)
         holds.hold([agent.user_id for agent in agents])
@@ -130,6 +131,7 @@ def thaw_campaign(*, user: "User", campaign_id: int, reason: str = "") -> Campai
     campaign = _locked(user, campaign_id)
     _may_hold(user)
     why = check_reason(reason) if reason.strip() else ""
+    act_as(user, why)
     if campaign.state == CampaignState.DRAFT:
         raise IllegalTransition(f"campaign {campaign.pk} has not been started")
     if campaign.state != CampaignState.RUNNING:
@@ -152,6 +154,7 @@ def stop_campaign(*, user: "User", campaign_id: int, reason: str) -> Campaign:
     campaign = _locked(user, campaign_id)
     _may_hold(user)
     why = check_reason(reason)
+    act_as(user, why)
     if campaign.state in CAMPAIGN_ENDED:
         return campaign
     going = [agent for agent in _locked_agents(campaign) if agent.state not in AGENT_ENDED]

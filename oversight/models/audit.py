@@ -31,6 +31,7 @@ class AuditEntry(models.Model):
     digest = models.CharField(max_length=64)
 
     class Meta:
+        verbose_name_plural = "audit entries"
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(fields=["subject", "-id"], name="audit_subject"),

@@ -1,5 +1,7 @@
 """The admin panel: who gets in, that actions call services with a reason, that evidence is read-only."""
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.db import connection
@@ -34,6 +36,12 @@ def test_every_list_and_form_answers(panel):
         assert panel.get(reverse(f"{name}_changelist")).status_code == 200, name
         assert panel.get(reverse(f"{name}_add")).status_code in (200, 403), name
     assert panel.get(reverse("admin:oversight_flag_change", args=[flag.pk])).status_code == 200
+
+
+def test_the_panel_speaks_of_policies_not_of_policys():
+    plurals = {str(model._meta.verbose_name_plural) for model in admin.site._registry}
+    assert [each for each in plurals if re.search(r"[^aeiou]ys$|(ch|sh|s|x)s$|entrys", each)] == []
+    assert {"policies", "latches", "audit entries"} <= plurals
 
 
 def test_the_panel_alone_has_a_policy_that_lets_its_theme_evaluate_and_no_inline_script(panel):
