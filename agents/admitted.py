@@ -18,5 +18,5 @@ def admitted() -> Iterator[None]:
 
 
 def is_admitted() -> bool:
-    """Asked by the submission guard: REST comes without a tool call."""
+    """Asked where a write begins: REST comes without a tool call."""
     return _ADMITTED.get()

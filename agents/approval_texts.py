@@ -37,3 +37,9 @@ def denied_text(policy: "Policy", ruling: "Ruling") -> str:
     """What the agent reads of a call that the policy forbids."""
     why = ruling.note or "no reason given"
     return f"not allowed by rule {ruling.rule} of the policy (version {policy.version}): {why}"
+
+
+def asked_text(tool: str, *, by_mcp: bool) -> str:
+    """What an agent reads of a write by REST that people are to be asked about."""
+    then = "call it by MCP, where a call can wait" if by_mcp else "no call of it can wait: ask people for a rule"
+    return f"the campaign's policy asks a person about {tool} first: {then}"

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from agents.admitted import is_admitted
 from agents.lifecycle import BudgetKind
 from agents.models import Agent
 from agents.services import budgets, gpu_time
-from agents.services.admission import check_by_policy
 from agents.services.writes import begin_write
 from experiments.events import LAB
+from experiments.guard import Call
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -19,17 +18,15 @@ if TYPE_CHECKING:
 class AgentGuard:
     """See experiments.guard.WriteGuard; people pass it freely."""
 
-    def admit(self, user: "User") -> int:
-        """Raises: Held."""
+    def admit(self, user: "User", call: Call) -> int:
+        """Raises: Held; Refused, InvalidInput by the campaign's policy, unless it has let a tool call through."""
         agent_id = Agent.objects.filter(user=user).values_list("pk", flat=True).first()
-        return LAB if agent_id is None else begin_write(agent_id).campaign_id
+        return LAB if agent_id is None else begin_write(agent_id, call).campaign_id
 
     def book(self, experiment: "Experiment") -> None:
-        """Raises: OverBudget; Refused by the campaign's policy, which asks about calls and not about REST."""
+        """Raises: OverBudget."""
         agent = Agent.objects.filter(user=experiment.submitter_id).first()
         if agent is not None:
-            if agent.researcher == "outside" and not is_admitted():
-                check_by_policy(agent, experiment)
             gpu_time.reserve(
                 agent=agent,
                 key=gpu_time.key_of(experiment.pk),

@@ -9,6 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone
 
 from agents import gate, live
+from agents.admitted import admitted
 from agents.errors import Held, LeaseLost, NoPrice
 from agents.lifecycle import ActionState, ApprovalState, Effect
 from agents.models import Action, Agent, Approval, Step
@@ -165,7 +166,8 @@ def _run(claim: Claim, action: Action) -> tuple[Outcome, ToolResult | None]:
             stream=typing.say,
         )
         try:
-            result = tool().run(actor, arguments)
+            with admitted():
+                result = tool().run(actor, arguments)
         except (LabError, ObjectDoesNotExist) as error:
             return Outcome(_told(error), is_error=True, state=ActionState.FAILED), None
         except LeaseLost:

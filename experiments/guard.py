@@ -4,7 +4,9 @@ Agents have campaigns, budgets and latches that this app and the forum know noth
 tool or by REST, comes through the services here and there. So control comes down as configuration.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -15,10 +17,23 @@ if TYPE_CHECKING:
     from experiments.models import Experiment
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A write as rules see it.
+
+    tool: the tool that does the same, or a name of its own. arguments: as that tool has them.
+    cost: an upper estimate by kind of budget, where no tool of the name says it.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    cost: Mapping[str, int] = field(default_factory=dict)
+
+
 class WriteGuard(Protocol):
     """What settings.WRITE_GUARD names: a class without arguments."""
 
-    def admit(self, user: "User") -> int:
+    def admit(self, user: "User", call: Call) -> int:
         """The campaign in whose log the account's work is told; 0 for none. Raises: what refuses the write.
 
         Called first in the transaction that writes, before it locks anything: an agent's row is locked here, so that a

@@ -1,6 +1,5 @@
 """Asks the policy about a call before it starts: it goes on, is refused, or is parked until a person has answered."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,19 +8,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import gate
-from agents.approval_texts import denied_text, outcome_text, parked_text
-from agents.lifecycle import ActionState, ApprovalState, BudgetKind, Effect, LatchKind
+from agents.admitted import admitted
+from agents.approval_texts import asked_text, denied_text, outcome_text, parked_text
+from agents.lifecycle import ActionState, ApprovalState, Effect, LatchKind
 from agents.models import Action, Agent, Approval, Policy
 from agents.policy import CallFacts, Ruling, call_digest, rule_on
 from agents.services.actions import action_digest
 from agents.services.approvals import answer_action, move_approval
 from agents.services.claims import Claim, held_by
 from agents.services.control import set_latch
-from agents.services.gpu_time import SECONDS_PER_SEED
 from agents.services.policies import current_policy
 from agents.services.states import record_agent
 from agents.tools import TOOLS, Arguments, BadArguments, Tool, parse
-from experiments.errors import LabError, Refused
+from experiments.errors import InvalidInput, LabError, Refused
+from experiments.guard import Call
 from experiments.models import Experiment
 from registry import UnknownName
 
@@ -114,27 +114,28 @@ def _answered(approval: Approval, kind: type[Tool], parsed: Arguments) -> tuple[
     return parsed, outcome_text(approval)
 
 
-def check_by_policy(agent: Agent, experiment: Experiment) -> None:
-    """What an outside agent submits by REST, under the rules of submit_experiment. Raises: Refused.
+def check_by_policy(agent: Agent, call: Call) -> None:
+    """A write that comes by REST, under the rules of the tool that does the same; ruled by its name if there is none.
 
-    REST has no call that could be parked: what people want to be asked about is submitted by MCP.
+    REST has no call that could be parked: what people want to be asked about is called by MCP.
+    Raises: Refused; InvalidInput for what the tool would not take.
     """
-    arguments = {
-        "benchmark": experiment.benchmark.slug, "options": experiment.options, "title": experiment.title,
-        "hypothesis": experiment.hypothesis, "seeds": experiment.seeds, "method": experiment.method.name,
-        **({"snapshot": experiment.snapshot_id} if experiment.snapshot_id else {}),
-    }  # fmt: skip
     policy = current_policy(agent.campaign_id)
     if policy is None:
         raise Refused(NO_POLICY)
-    earlier = Experiment.objects.filter(submitter=agent.user_id, snapshot__isnull=False).exclude(pk=experiment.pk)
-    cost = {BudgetKind.GPU_SECONDS.value: SECONDS_PER_SEED[experiment.benchmark.student] * experiment.seeds}
-    first_code = experiment.snapshot_id is not None and not earlier.exists()
-    ruling = rule_on(policy.rules, CallFacts("submit_experiment", arguments, cost, first_code))
+    has_tool = call.tool in TOOLS.names()
+    if has_tool:
+        kind = TOOLS.get(call.tool)
+        try:
+            ruling, _ = _ruled(agent, policy, kind, parse(kind, call.arguments))
+        except BadArguments as error:
+            raise InvalidInput(str(error)) from None
+    else:
+        ruling = rule_on(policy.rules, CallFacts(call.tool, call.arguments, call.cost, first_code=False))
     if ruling.effect == Effect.DENY:
         raise Refused(denied_text(policy, ruling))
     if ruling.effect == Effect.ASK:
-        raise Refused("the campaign's policy asks a person about this first: submit it by MCP, where a call can wait")
+        raise Refused(asked_text(call.tool, by_mcp=has_tool))
 
 
 def _ruled(agent: Agent, policy: Policy, kind: type[Tool], parsed: Arguments) -> tuple[Ruling, dict[str, int]]:
@@ -156,7 +157,8 @@ def _pinned(agent: Agent, kind: type[Tool], parsed: Arguments) -> dict[str, Any]
 
     Raises: LabError.
     """
-    pinned = kind.pinned(agent, parsed)
+    with admitted():  # what keeps the code is the lab's doing, not a write of the agent's
+        pinned = kind.pinned(agent, parsed)
     return kind.spelt(parsed if pinned is None else parse(kind, pinned))
 
 
@@ -166,11 +168,11 @@ def _first_code(agent: Agent, kind: type[Tool], parsed: Any) -> bool:
 
 
 def _ask(
-    agent: Agent, policy: Policy, ruling: Ruling, *, tool: str, arguments: Mapping[str, Any], cost: dict[str, int],
+    agent: Agent, policy: Policy, ruling: Ruling, *, tool: str, arguments: dict[str, Any], cost: dict[str, int],
     action: Action | None,
 ) -> Approval:  # fmt: skip
     approval = Approval.objects.create(
-        action=action, agent=agent, policy=policy, tool=tool, arguments=dict(arguments), rule=ruling.rule,
+        action=action, agent=agent, policy=policy, tool=tool, arguments=arguments, rule=ruling.rule,
         digest=call_digest(tool=tool, arguments=arguments, agent=agent.pk, policy=policy.pk), why=ruling.note,
         cost=cost, expires_at=timezone.now() + timedelta(seconds=policy.approval_seconds),
     )  # fmt: skip

@@ -7,14 +7,14 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from agents import gate
 from agents.lifecycle import ActionState, AgentState, StepState
 from agents.models import Action, Agent, Entry, Step
 from agents.services.actions import action_digest, bounded
 from agents.services.states import move_agent, record_agent
 from agents.services.transcript import append
-from agents.services.writes import locked_agent
+from agents.services.writes import begin_write, locked_agent
 from experiments.errors import Refused
+from experiments.guard import Call
 
 OUTSIDE = "outside"
 NOTE = "Called from outside, by MCP."  # the lab saw the call; what led to it, only the caller knows
@@ -67,9 +67,12 @@ def finish_outside(agent: Agent, *, summary: str) -> None:
 
 @transaction.atomic
 def finish_own_work(*, agent_id: int, summary: str) -> Agent:
-    """The same by REST. Raises: Held for one that is paused or has ended; Refused for one that the lab drives."""
-    agent = lock_outside(agent_id)
-    gate.check(agent.pk)
+    """The same by REST.
+
+    Raises: Held for one that is paused or has ended; Refused by its policy, and for one that the lab drives.
+    """
+    agent = begin_write(agent_id, Call("finish", {"summary": summary}))
+    check_outside(agent)
     finish_outside(agent, summary=summary)
     return agent
 

@@ -5,6 +5,7 @@ from django.db import transaction
 from agents.models import Agent
 from agents.services.writes import begin_write
 from experiments import events
+from experiments.guard import Call
 from experiments.models import Event
 
 
@@ -12,9 +13,9 @@ from experiments.models import Event
 def report(*, agent: Agent, kind: str, text: str, tool: str = "") -> Event:
     """One event in the campaign's log, marked as self-reported. kind: message, tool_call or tool_result.
 
-    Raises: Held.
+    Raises: Held, Refused.
     """
-    agent = begin_write(agent.pk)
+    agent = begin_write(agent.pk, Call("report", {"kind": kind, "text": text, "tool": tool}))
     payload = {
         "campaign": agent.campaign_id, "agent": agent.pk, "name": agent.name, "text": text.replace("\x00", ""),
         "tool": tool, "self_reported": True,

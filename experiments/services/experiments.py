@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from experiments import dispatch
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, NotReady, Refused
-from experiments.guard import guard
+from experiments.guard import Call, guard
 from experiments.lifecycle import (
     EXPERIMENT_TERMINAL,
     RUN_TERMINAL,
@@ -57,9 +57,11 @@ def submit_experiment(
     """
     if not can_submit(user):
         raise Forbidden("you may not submit experiments")
-    campaign = guard().admit(user)
     if (method == CODE) != (snapshot is not None):
         raise InvalidInput("name a recipe, or the snapshot of your code, not both", pointer="#/method")
+    said: dict[str, Any] = {"method": method} if snapshot is None else {"snapshot": snapshot}
+    said |= {"benchmark": benchmark, "options": options, "title": title, "hypothesis": hypothesis, "seeds": seeds}
+    campaign = guard().admit(user, Call("submit_experiment", said))
     place = _ready_benchmark(benchmark)
     code = None if snapshot is None else snapshot_row(snapshot)
     recipe = _runnable(place, method, code)
@@ -93,7 +95,7 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
     original = _visible(user, experiment_id)
     if not can_rerun(user):
         raise Forbidden("you may not rerun experiments")
-    campaign = guard().admit(user)
+    campaign = guard().admit(user, Call("rerun_experiment", {"experiment": experiment_id}))
     if original.state not in EXPERIMENT_TERMINAL:
         raise IllegalTransition(f"experiment {original.pk} is {original.state}: rerun it when it has ended")
     place = _ready_benchmark(original.benchmark.slug)
@@ -129,7 +131,7 @@ def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
     Raises: NotFound, IllegalTransition if it has ended, Forbidden.
     """
     experiment = _visible(user, experiment_id)
-    guard().admit(user)
+    guard().admit(user, Call("cancel_experiment", {"experiment": experiment_id}))
     locked = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
     experiment = locked.get(pk=experiment.pk)
     if experiment.state in EXPERIMENT_TERMINAL:

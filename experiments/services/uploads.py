@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from experiments import answers, dispatch
 from experiments.errors import Forbidden, InvalidInput, NotReady, OverBudget, ScorerUnavailable
-from experiments.guard import guard
+from experiments.guard import Call, guard
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark, Evaluation, Upload
 from experiments.permissions import can_upload
@@ -49,7 +49,7 @@ def submit_predictions(*, user: "User", benchmark: str, predictions: Sequence[in
     if not can_upload(user):
         raise Forbidden("this account may not have predictions scored")
     with transaction.atomic():
-        guard().admit(user)
+        guard().admit(user, Call("submit_predictions", {"benchmark": benchmark}, cost={"evaluations": 1}))
         found = _lock(benchmark)
         if found is None:
             known = ", ".join(Benchmark.objects.visible_to(user).values_list("slug", flat=True))

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING
 from django.db import transaction
 
 from experiments.errors import Forbidden, InvalidInput
-from experiments.guard import guard
+from experiments.guard import Call, guard
 from experiments.permissions import can_submit
 from experiments.snapshots.archives import read_archive
 from experiments.snapshots.models import Snapshot, SnapshotParent
@@ -38,7 +38,7 @@ def create_snapshot(
     origin = _existing_parents(parents)
     digest = tree_digest(tree)
     with transaction.atomic():
-        guard().admit(user)
+        guard().admit(user, Call("create_snapshot", {"files": tree, "parents": origin}))
         snapshot, made = Snapshot.objects.get_or_create(
             digest=digest,
             defaults={

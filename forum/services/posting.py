@@ -7,7 +7,7 @@ from django.db import transaction
 
 from experiments.archives.models import is_imported
 from experiments.errors import Forbidden, InvalidInput, NotFound, Refused
-from experiments.guard import guard
+from experiments.guard import Call, guard
 from experiments.models import Experiment
 from experiments.texts import clean_line, clean_text
 from forum.models import (
@@ -51,11 +51,13 @@ def post_finding(
     """
     if not can_write(user):
         raise Forbidden("this account may not post findings")
-    campaign = guard().admit(user)
+    cited, built_on = list(experiments), list(parents)
+    said = {"kind": kind, "title": title, "body": body, "experiments": cited, "parents": built_on}
+    campaign = guard().admit(user, Call("post_finding", said))
     if kind not in Kind.values:
         raise InvalidInput(f"unknown kind {kind!r}; allowed: {', '.join(Kind.values)}", pointer="#/kind")
-    cited = _ids(experiments, most=MOST_EXPERIMENTS, pointer="#/experiments")
-    built_on = _ids(parents, most=MOST_PARENTS, pointer="#/parents")
+    cited = _ids(cited, most=MOST_EXPERIMENTS, pointer="#/experiments")
+    built_on = _ids(built_on, most=MOST_PARENTS, pointer="#/parents")
     _all_known(cited, Experiment.objects.visible_to(user), "experiment", "#/experiments")
     _all_known(built_on, Finding.objects.visible_to(user), "finding", "#/parents")
     finding = Finding.objects.create(
@@ -78,7 +80,7 @@ def comment(*, user: "User", finding_id: int, body: str) -> Comment:
     """An answer to a finding, for good. Raises: Forbidden, NotFound, InvalidInput."""
     if not can_write(user):
         raise Forbidden("this account may not comment")
-    guard().admit(user)
+    guard().admit(user, Call("comment", {"finding": finding_id, "body": body}))
     finding = finding_for(user, finding_id)
     check_open(finding)
     written = Comment.objects.create(finding=finding, author=user, body=_markdown(body, most=MOST_COMMENT))

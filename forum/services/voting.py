@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from experiments.errors import Forbidden, InvalidInput
-from experiments.guard import guard
+from experiments.guard import Call, guard
 from forum.models import Tally, Vote
 from forum.permissions import can_write
 from forum.services.news import tell
@@ -26,7 +26,7 @@ def vote(*, user: "User", finding_id: int, value: int) -> Tally:
     """
     if not can_write(user):
         raise Forbidden("this account may not vote")
-    guard().admit(user)
+    guard().admit(user, Call("vote", {"finding": finding_id, "value": value}))
     if isinstance(value, bool) or value not in VALUES:
         raise InvalidInput("must be 1, -1 or 0", pointer="#/value")
     finding = finding_for(user, finding_id)

@@ -143,10 +143,10 @@ def make_world() -> World:
     other = create_snapshot(user=own, files={"method.py": "def fit(context):\n    return 1\n"})
     evaluation = make_upload_evaluation(benchmark=benchmark, user=own)
     flag = flag_by_hand(user=people["admin"], subject=f"experiment:{scored.pk}", note="Look at this.")
-    asking = [{"effect": "ask", "tool": "notebook"}, {"effect": "allow"}]
+    asking = [{"effect": "ask", "tool": "notebook", "arguments": {"body": "May I*"}}, {"effect": "allow"}]
     set_policy(user=people["reviewer"], campaign_id=campaign.pk, rules=asking, reason="A test.")
     tool = TOOLS.get("notebook")
-    admit_outside(agents["agent"], tool, parse(tool, {"body": "Notes."}))
+    admit_outside(agents["agent"], tool, parse(tool, {"body": "May I write this?"}))
     approval = Approval.objects.get()
     BODIES["api_flags"]["subject"] = f"experiment:{scored.pk}"
     book = save_notebook(agent_id=agents["agent"].pk, body="Notes.")
