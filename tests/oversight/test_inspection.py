@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from agents.errors import Held
 from agents.services import create_token
 from experiments import dispatch
 from experiments.lifecycle import Standing
@@ -88,6 +89,9 @@ def test_flips_become_one_hold_that_is_not_raised_again_by_the_next_step(benchma
     agent.refresh_from_db()
     assert agent.latches.filter(kind="flag", released_at=None).exists()
     flipped[20] ^= True
+    with pytest.raises(Held):
+        upload(agent.user, benchmark, flipped)
+    agent.latches.update(released_at=timezone.now())  # a person lets it go on while the flag is open
     upload(agent.user, benchmark, flipped)
     assert inspection.inspect_uploads(benchmark_id=benchmark.pk, worker="evaluation@test")
     assert Flag.objects.count() == 1
