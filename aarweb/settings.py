@@ -178,6 +178,9 @@ CLAUDE_MODEL = env.text("CLAUDE_MODEL", "claude-opus-5-5")
 CLAUDE_MAX_TOKENS = env.integer("CLAUDE_MAX_TOKENS", 16_000, least=256, most=128_000)
 CLAUDE_CONTEXT_TOKENS = env.integer("CLAUDE_CONTEXT_TOKENS", 200_000, least=10_000, most=2_000_000)
 CLAUDE_TIMEOUT_SECONDS = env.integer("CLAUDE_TIMEOUT_SECONDS", 600, least=1, most=3600)
+# The monitor reads agents' code with a model, once a person has started a Claude campaign; 0 dollars turn it off
+MONITOR_DOLLARS_PER_DAY = env.integer("MONITOR_DOLLARS_PER_DAY", 5, least=0, most=100_000)
+MONITOR_MODEL = env.text("MONITOR_MODEL") or CLAUDE_MODEL
 
 AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine search researchers, which need no key
 WRITE_GUARD = "agents.guard.AgentGuard"  # what an agent writes is held and paid for; see experiments/guard.py

@@ -1,5 +1,7 @@
 """What a model call costs, from the price table that an admin edits."""
 
+from collections.abc import Mapping
+
 from agents.errors import NoPrice
 from agents.models import Price
 
@@ -29,6 +31,22 @@ def cost(price: Price, *, input_tokens: int, output_tokens: int, cache_read: int
         + cache_write * price.cache_write
     )
     return -(-total // MILLION)
+
+
+def cost_of(price: Price, usage: Mapping[str, int]) -> int:
+    """Micro-dollars of a call with this usage: input, output, cache_read, cache_write tokens."""
+    return cost(
+        price,
+        input_tokens=usage.get("input", 0),
+        output_tokens=usage.get("output", 0),
+        cache_read=usage.get("cache_read", 0),
+        cache_write=usage.get("cache_write", 0),
+    )
+
+
+def worst_of(price: Price, *, tokens_in: int, tokens_out: int) -> int:
+    """Micro-dollars that a call may cost at most: all input written to the cache, every output token used."""
+    return -(-(tokens_in * max(price.input, price.cache_write) + tokens_out * price.output) // MILLION)
 
 
 def _fits(pattern: str, model: str) -> bool:

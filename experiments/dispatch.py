@@ -67,6 +67,11 @@ def inspect_uploads(benchmark_id: int) -> None:
     _send("oversight.inspect_uploads", EVALUATION, benchmark_id)
 
 
+def read_code() -> None:
+    """Code of experiments waits for the monitor, which runs where the model key is."""
+    _send("oversight.read", AGENTS)
+
+
 def ended(experiment_id: int) -> None:
     """A campaign's experiment has ended: an agent may wait for it. By name, because nothing here knows of agents."""
     _send("agents.experiment_ended", AGENTS, experiment_id)

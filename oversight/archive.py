@@ -193,6 +193,8 @@ LEFT_OUT: LeftOut = {
         "benchmark": "inspections of all uploads of the lab together stay",
     },
     "oversight.DetectorSetting": "the lab's, not the campaign's",
+    "oversight.Reading": "what came of it is in inspections and flags",
+    "oversight.MonitorDay": "the lab's money, not the campaign's",
     "oversight.Refusal": "of accounts, in no campaign",
     "oversight.AuditEntry": "for admins of this lab; a chain of which a part proves nothing",
     "oversight.AuditHead": "for admins of this lab; a chain of which a part proves nothing",

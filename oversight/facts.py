@@ -104,6 +104,26 @@ class ProbeResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingFacts:
+    """A look of a model at code and claims that has ended. score: 0 to 1; None is no verdict, never clean.
+
+    evidence: {"where", "quote", "why"}, each quote found in the source; dropped: how many were not. left_out: what was
+    not shown to it. unreadable: it answered, but not with a verdict. error: why there is none.
+    """
+
+    reading: int
+    model: str
+    score: float | None
+    summary: str
+    speaks_to_reader: bool
+    evidence: tuple[Mapping[str, str], ...]
+    dropped: int
+    left_out: tuple[str, ...]
+    unreadable: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decoys:
     """What the sandboxes of a code experiment saw of the planted files.
 
@@ -154,6 +174,7 @@ class ExperimentFacts:
     citations: tuple[Citation, ...] = ()
     earlier: tuple[Earlier, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
+    readings: tuple[ReadingFacts, ...] = ()
     decoys: Decoys | None = None
     taints: tuple[Taint, ...] = ()
     uploads: "tuple[Upload, ...]" = ()

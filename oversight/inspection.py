@@ -22,6 +22,7 @@ from oversight.services.detectors import setting_of
 from oversight.services.flags import Subject, raise_flag
 from oversight.services.inspections import Claim, claim_inspection, fail_inspection, finish_inspection
 from oversight.services.probes import probe_if_leading
+from oversight.services.readings import request_reading
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def inspect_experiment(*, experiment_id: int, worker: str) -> bool:
             raise_flags(found, benchmark=experiment.benchmark)
             _unlooked(found, experiment)
             probe_if_leading(experiment_id)
+            request_reading(experiment_id=experiment_id)
     return True
 
 
@@ -104,6 +106,7 @@ def raise_flags(found: Sequence[Found], *, benchmark: Benchmark | None) -> list[
                         p_value=suspicion.p_value,
                         evidence=_evidence(suspicion, q_values.get(id(suspicion))),
                         calibration=calibration,
+                        source=DETECTORS.get(name).origin,
                     )
                 )
     return flags
@@ -182,6 +185,7 @@ def _evidence(suspicion: Suspicion, q: float | None) -> list[dict[str, Any]]:
     pieces: list[dict[str, Any]] = [{"text": sentence} for sentence in suspicion.sentences]
     if suspicion.p_value is not None and q is not None:
         pieces.append({"text": f"p = {suspicion.p_value:.2g}; q = {q:.2g} among the detectors that looked."})
+    pieces += [{"text": each.why, "quote": each.text, "pin": each.where} for each in suspicion.quotes]
     for kind, key in suspicion.links[:100]:
         page = _PAGES.get(kind)
         link = {"link": reverse(page, args=[key])} if page else {}

@@ -3,6 +3,7 @@
 from experiments.lifecycle import ProbeState
 from experiments.looks import Look
 from oversight.lifecycle import REOPENED, FlagState, Level, Verdict
+from oversight.models.readings import ReadingState
 
 _TONES = {
     Level.INFO.value: ("i", ""),
@@ -16,6 +17,10 @@ _TONES = {
     Verdict.EFFECT_REMOVED.value: ("✕", "bad"),
     Verdict.DISQUALIFIED.value: ("✕", "bad"),
     Verdict.EVALUATOR_BUG.value: ("!", "warn"),
+    ReadingState.WAITING.value: ("○", ""),
+    ReadingState.CALLING.value: ("◐", "active"),
+    ReadingState.DONE.value: ("●", ""),
+    ReadingState.NO_VERDICT.value: ("?", "warn"),
     ProbeState.QUEUED.value: ("○", ""),
     ProbeState.RUNNING.value: ("◐", "active"),
     ProbeState.EVALUATING.value: ("◑", "active"),
@@ -25,6 +30,6 @@ _TONES = {
 
 LOOKS: dict[str, Look] = {
     str(value): Look(str(label), *_TONES[str(value)])
-    for choices in (Level, FlagState, Verdict, ProbeState)
+    for choices in (Level, FlagState, Verdict, ProbeState, ReadingState)
     for value, label in choices.choices
 } | {REOPENED: Look("Reopened", "↺", "warn")}

@@ -33,15 +33,27 @@ def inspect_uploads(benchmark_id: int) -> None:
     inspect_all(benchmark_id=benchmark_id, worker=_worker())
 
 
+@shared_task(name="oversight.read")
+def read() -> None:
+    """Code waits for the monitor: on the agents queue, whose worker alone has the model key."""
+    from experiments.dispatch import read_code
+    from oversight.monitor.reading import read_next
+
+    if read_next(worker=_worker("agents")):
+        read_code()  # the next one
+
+
 @shared_task(name="oversight.reap")
 def reap() -> None:
-    """Beat: inspections that were lost, refused calls that add up."""
+    """Beat: inspections and readings that were lost, refused calls that add up."""
     from oversight.inspection import inspect_refusals
     from oversight.services.inspections import visit
+    from oversight.services.readings import visit_readings
 
     visit()
+    visit_readings()
     inspect_refusals()
 
 
-def _worker() -> str:
-    return f"evaluation@{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+def _worker(queue: str = "evaluation") -> str:
+    return f"{queue}@{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"

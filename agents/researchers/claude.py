@@ -15,10 +15,11 @@ from django.conf import settings
 from agents.briefing import LAB
 from agents.errors import NoPrice
 from agents.lifecycle import BudgetKind
-from agents.prices import cost, price_of
+from agents.messages_api.client import client, trouble_of
+from agents.messages_api.messages import CACHE, Reply, most_tokens, to_messages
+from agents.messages_api.stream import Left, events
+from agents.prices import cost_of, price_of, worst_of
 from agents.researchers import RESEARCHERS, Cancelled, ModelUnavailable, Thought, View
-from agents.researchers._messages import CACHE, Reply, most_tokens, to_messages
-from agents.researchers._stream import Left, events
 from agents.services import budgets
 from agents.tools import TOOLS, schema
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 # Claude 4.6 and later decide themselves how much to think; older models have no such mode.
 _ADAPTIVE = re.compile(r"^claude-(?:(?:opus|sonnet)-4-[6-9]|(?:opus|sonnet|haiku|fable|mythos)-(?:[5-9]|mythos))")
-_AGAIN = {408, 409, 429}
-_PASSING = {"overloaded_error", "rate_limit_error", "api_error", "timeout_error"}
 MOST_REFUSALS = 3  # in a row, before a person has to look
 COMPACT_ABOVE = 0.6  # of the window: what is left must hold the summary and the next replies
 LIKELY = 0.6  # of most_tokens: English and code have about 3.5 characters a token, where it counts two
@@ -49,9 +48,7 @@ class ClaudeResearcher:
         amounts = {BudgetKind.TOKENS.value: tokens_in + tokens_out}
         if not budgets.has_limit(view.agent, BudgetKind.MONEY):
             return amounts
-        price = price_of(view.agent.model)
-        dear = max(price.input, price.cache_write)
-        money = -(-(tokens_in * dear + tokens_out * price.output) // 1_000_000)
+        money = worst_of(price_of(view.agent.model), tokens_in=tokens_in, tokens_out=tokens_out)
         return {**amounts, BudgetKind.MONEY.value: money}
 
     def cost(self, agent: "Agent", usage: Mapping[str, int]) -> dict[str, int]:
@@ -62,14 +59,7 @@ class ClaudeResearcher:
             price = price_of(agent.model)
         except NoPrice:
             return spent
-        money = cost(
-            price,
-            input_tokens=counts["input"],
-            output_tokens=counts["output"],
-            cache_read=counts["cache_read"],
-            cache_write=counts["cache_write"],
-        )
-        return {**spent, BudgetKind.MONEY.value: money}
+        return {**spent, BudgetKind.MONEY.value: cost_of(price, usage)}
 
     def is_crowded(self, view: View) -> bool:
         """When the transcript fills most of the window, or when the last reply found no room."""
@@ -81,7 +71,7 @@ class ClaudeResearcher:
         """Stream one reply. Raises: Cancelled, ModelUnavailable."""
         reply, request = Reply(), self._request(view)
         try:
-            for event in events(partial(_client().messages.create, **request, stream=True), may_go_on=may_go_on):
+            for event in events(partial(client().messages.create, **request, stream=True), may_go_on=may_go_on):
                 text = reply.add(event)
                 if text:
                     say(text)
@@ -89,12 +79,8 @@ class ClaudeResearcher:
             # nothing had come: what was sent is paid for all the same, at most so much
             unknown = {"input": most_tokens(request), "estimated": 1}
             raise Cancelled(reply.text, reply.spent_so_far() or unknown) from None
-        except anthropic.APIError as error:
+        except (anthropic.APIError, httpx2.HTTPError) as error:
             raise _unavailable(error, reply) from error
-        except httpx2.HTTPError as error:  # the stream broke in the middle: the SDK lets these through
-            raise ModelUnavailable(
-                f"the stream broke: {type(error).__name__}", partial=reply.text, usage=reply.spent_so_far()
-            ) from error
         return _thought(view, reply)
 
     def _request(self, view: View) -> dict[str, Any]:
@@ -146,30 +132,15 @@ def _thought(view: View, reply: Reply) -> Thought:
     return Thought(content=content, calls=reply.calls(), stop_reason=reply.stop_reason, usage=usage)
 
 
-def _unavailable(error: anthropic.APIError, reply: Reply) -> ModelUnavailable:
-    """Whether to ask again, and when: the server's own word comes first."""
-    failed = partial(ModelUnavailable, partial=reply.text, usage=reply.spent_so_far())
-    if isinstance(error, anthropic.APIConnectionError):
-        return failed(f"the model cannot be reached at {settings.ANTHROPIC_BASE_URL}")
-    if not isinstance(error, anthropic.APIStatusError):
-        return failed(f"the answer cannot be read: {error.message}")
-    kind = _kind(error)
-    again = error.status_code >= 500 or error.status_code in _AGAIN or kind in _PASSING
-    words = f"{kind or type(error).__name__} ({error.status_code}): {error.message}"[:500]
-    return failed(words, again=again, after_seconds=_retry_after(error))
-
-
-def _kind(error: anthropic.APIStatusError) -> str:
-    body = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("error", body)
-    return str(inner.get("type", "")) if isinstance(inner, dict) else ""
-
-
-def _retry_after(error: anthropic.APIStatusError) -> float | None:
-    try:
-        return min(max(float(error.response.headers["retry-after"]), 0.0), 3600.0)
-    except (KeyError, ValueError):
-        return None
+def _unavailable(error: anthropic.APIError | httpx2.HTTPError, reply: Reply) -> ModelUnavailable:
+    trouble = trouble_of(error)
+    return ModelUnavailable(
+        trouble.words,
+        again=trouble.again,
+        after_seconds=trouble.after_seconds,
+        partial=reply.text,
+        usage=reply.spent_so_far(),
+    )
 
 
 def _status(view: View) -> str:
@@ -188,14 +159,3 @@ def _tools() -> list[dict[str, Any]]:
     """Every tool, in one order: the cached prefix must not change."""
     tools = [tool for tool in map(TOOLS.get, TOOLS.names()) if tool.inside]
     return [{"name": tool.name, "description": tool.summary, "input_schema": schema(tool)} for tool in tools]
-
-
-@cache
-def _client() -> anthropic.Anthropic:
-    """One pool of connections per process. No retries: the rows keep them."""
-    return anthropic.Anthropic(
-        api_key=settings.ANTHROPIC_API_KEY or "none",
-        base_url=settings.ANTHROPIC_BASE_URL,
-        max_retries=0,
-        timeout=httpx2.Timeout(settings.CLAUDE_TIMEOUT_SECONDS, connect=10.0),
-    )

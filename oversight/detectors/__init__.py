@@ -37,6 +37,15 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """Words of the row that is blamed. where: which text they stand in, such as "file:method.py"."""
+
+    where: str
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Suspicion:
     """One statement against one or more rows.
 
@@ -45,6 +54,7 @@ class Suspicion:
     sentences: what was seen, each a whole sentence. links: (kind, id) of the exact rows, such as ("upload", 7).
     blames: the rows to flag, ("experiment", 3) or ("upload", 7); each of them gets the flag.
     numbers: further values worth keeping, such as a confidence limit.
+    quotes: words that stand in the row, for people to find them there.
     """
 
     level: Level
@@ -56,6 +66,7 @@ class Suspicion:
     blames: tuple[tuple[str, int], ...]
     links: tuple[tuple[str, int], ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
+    quotes: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +84,14 @@ class Detector(ABC):
     """A test for one way of earning a score dishonestly. Stateless.
 
     name: as registered. title, summary: for people. source: paper or incident. cost: when it looks.
-    rates: its documented errors. Options: its typed thresholds.
+    rates: its documented errors. Options: its typed thresholds. origin: whose suspicion it is, a `Source` of flags.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     source: ClassVar[str]
+    origin: ClassVar[str] = "detector"
     cost: ClassVar[Cost] = Cost.FREE
     rates: ClassVar[Rates]
     Options: ClassVar[type[Options]] = Options

@@ -4,6 +4,7 @@ from oversight.models.audit import AuditEntry, AuditHead
 from oversight.models.detectors import Calibration, DetectorSetting
 from oversight.models.flags import Decision, Flag, Vote
 from oversight.models.inspections import Inspection, Refusal
+from oversight.models.readings import MonitorDay, Reading
 
 __all__ = [
     "AuditEntry",
@@ -13,6 +14,8 @@ __all__ = [
     "DetectorSetting",
     "Flag",
     "Inspection",
+    "MonitorDay",
+    "Reading",
     "Refusal",
     "Vote",
 ]

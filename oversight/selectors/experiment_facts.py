@@ -16,7 +16,20 @@ from experiments.services.code import CODE
 from experiments.snapshots.selectors import files_of
 from forum.models import FindingExperiment
 from oversight.detectors._heuristics import bank
-from oversight.facts import Attempt, Citation, Decoys, Earlier, ExperimentFacts, Numbers, ProbeResult, RunScore, Upload
+from oversight.facts import (
+    Attempt,
+    Citation,
+    Decoys,
+    Earlier,
+    ExperimentFacts,
+    Numbers,
+    ProbeResult,
+    ReadingFacts,
+    RunScore,
+    Upload,
+)
+from oversight.models import Reading
+from oversight.models.readings import ReadingState
 from oversight.selectors.likeness import likeness_of, options_likeness
 from oversight.selectors.lineage import taints_of
 from oversight.selectors.predictions import Splits, bits_of_runs, bits_of_upload, texts
@@ -71,6 +84,7 @@ def experiment_facts(experiment_id: int) -> ExperimentFacts | None:
         citations=tuple(_citations(row)),
         earlier=tuple(_earlier(row)) if files else (),
         probes=tuple(_probes(row)),
+        readings=tuple(_readings(row)),
         decoys=_decoys(row.provenance),
         taints=tuple(taints_of(row)),
         uploads=tuple(_uploads(row)),
@@ -149,6 +163,25 @@ def _scored_runs(experiments: Sequence[int]) -> list[tuple[int, int, int]]:
 def _probes(row: Experiment) -> list[ProbeResult]:
     done = row.probes.filter(state=ProbeState.DONE).order_by("id").values_list("pk", "kind", "numbers")
     return [ProbeResult(pk, kind, numbers) for pk, kind, numbers in done]
+
+
+def _readings(row: Experiment) -> list[ReadingFacts]:
+    ended = Reading.objects.filter(experiment=row, state__in=[ReadingState.DONE, ReadingState.NO_VERDICT])
+    return [
+        ReadingFacts(
+            reading=each.pk,
+            model=each.model,
+            score=each.score,
+            summary=each.summary,
+            speaks_to_reader=each.speaks_to_reader,
+            evidence=tuple(each.evidence),
+            dropped=each.dropped,
+            left_out=tuple(each.left_out),
+            unreadable=each.unreadable,
+            error=each.error,
+        )
+        for each in ended.order_by("id")
+    ]
 
 
 def _decoys(provenance: Mapping[str, Any]) -> Decoys | None:

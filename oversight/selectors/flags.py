@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from experiments.errors import Forbidden, NotFound
-from oversight.lifecycle import REOPENED, FlagState, Source
+from oversight.lifecycle import REOPENED, FlagState, Level, Source
 from oversight.models import Decision, Flag, Vote
 from oversight.permissions import can_judge
 
@@ -22,7 +22,8 @@ class FlagFacts:
     """One flag for one viewer.
 
     state: with a lock that has run out counted as open. blind: the viewer is to judge before seeing votes or scores.
-    verdict: of the latest decided round while it stands.
+    verdict: of the latest decided round while it stands. withheld: the monitor's score is kept back, as this flag or a
+    hold on the same experiment is to be judged first.
     """
 
     flag: Flag
@@ -40,6 +41,7 @@ class FlagFacts:
     statistic: float | None
     threshold: float | None
     p_value: float | None
+    withheld: bool
 
 
 def flags_for(user: "Actor", query: Mapping[str, Any]) -> "QuerySet[Flag]":
@@ -71,10 +73,24 @@ def flag_facts(user: "Actor", flags: Sequence[Flag]) -> list[FlagFacts]:
     decisions: dict[int, list[Decision]] = {}
     for decision in Decision.objects.filter(flag__in=ids).select_related("decided_by").order_by("id"):
         decisions.setdefault(decision.flag_id, []).append(decision)
-    return [_facts(user, flag, votes.get(flag.pk, []), decisions.get(flag.pk, [])) for flag in flags]
+    unjudged = _unjudged(user, flags)
+    return [
+        _facts(user, flag, votes.get(flag.pk, []), decisions.get(flag.pk, []), flag.experiment_id in unjudged)
+        for flag in flags
+    ]
 
 
-def _facts(user: "Actor", flag: Flag, votes: list[Vote], decisions: list[Decision]) -> FlagFacts:
+def _unjudged(user: "Actor", flags: Sequence[Flag]) -> set[int | None]:
+    """Experiments of monitors' flags under a hold that this viewer has not voted on yet."""
+    read = [flag.experiment_id for flag in flags if flag.source == Source.MONITOR]
+    if not read or settings.GRAVE_FLAG_REVIEWERS < 2:
+        return set()
+    own = Vote.objects.filter(flag=OuterRef("pk"), round=OuterRef("round"), reviewer=user.pk)
+    holds = Flag.objects.filter(~Exists(own), experiment__in=read, level=Level.HOLD).exclude(state=FlagState.DECIDED)
+    return set(holds.values_list("experiment", flat=True))
+
+
+def _facts(user: "Actor", flag: Flag, votes: list[Vote], decisions: list[Decision], unjudged: bool) -> FlagFacts:
     latest = {vote.reviewer_id: vote for vote in votes if vote.round == flag.round}
     own = latest.get(user.pk) if user.pk else None
     decided = flag.state == FlagState.DECIDED
@@ -82,7 +98,7 @@ def _facts(user: "Actor", flag: Flag, votes: list[Vote], decisions: list[Decisio
     blind = not decided and own is None and needed > 1
     # whoever has voted sees the others' votes when all are in; before that there is nothing to see but their own
     shown = list(latest.values()) if decided or (own is not None and len(latest) >= needed) else [own] if own else []
-    scored = not (blind and flag.source == Source.MONITOR)
+    withheld = flag.source == Source.MONITOR and (blind or (unjudged and not decided))
     holder = flag.claimant()
     last = decisions[-1].verdict if decided and decisions else None
     return FlagFacts(
@@ -98,9 +114,10 @@ def _facts(user: "Actor", flag: Flag, votes: list[Vote], decisions: list[Decisio
         own_vote=own,
         verdict=None if last == REOPENED else last,
         decisions=decisions,
-        statistic=flag.statistic if scored else None,
-        threshold=flag.threshold if scored else None,
-        p_value=flag.p_value if scored else None,
+        statistic=None if withheld else flag.statistic,
+        threshold=None if withheld else flag.threshold,
+        p_value=None if withheld else flag.p_value,
+        withheld=withheld,
     )
 
 

@@ -210,14 +210,17 @@ def _campaign(about: _About) -> Campaign | None:
 
 
 def _weighed(detector: str, level: str, source: str, campaign: Campaign | None) -> str:
-    """The level that counts: a demoted detector holds nobody, and a campaign's policy may hold what is flagged."""
+    """The level that counts: a demoted detector holds nobody, and a campaign's policy may hold what is flagged.
+
+    It never holds on the word of a person's flag or of a model: most of what a monitor flags is innocent.
+    """
     demoted = source != Source.PERSON and (
         DetectorSetting.objects.filter(name=detector, demoted_at__isnull=False).exists()
     )
     if demoted:
         return Level.FLAG if level == Level.HOLD else level
     policy = current_policy(campaign.pk) if campaign is not None and level == Level.FLAG else None
-    strict = policy is not None and policy.hold_flags and source != Source.PERSON
+    strict = policy is not None and policy.hold_flags and source == Source.DETECTOR
     return Level.HOLD if strict else level
 
 

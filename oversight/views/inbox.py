@@ -17,6 +17,7 @@ from experiments.views.access import action, is_fragment, page, person, show
 from oversight.lifecycle import Level, Verdict
 from oversight.permissions import can_judge
 from oversight.selectors.inbox import approval_case, flag_case, flags_on, inbox, waiting_count
+from oversight.selectors.monitor import monitor_panel, monitor_state
 from oversight.selectors.precision import precisions
 from oversight.selectors.probes import probe_panel
 from oversight.selectors.settings import settings_by_name
@@ -60,12 +61,14 @@ def campaign_watch(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @page
 def experiment_flags(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """The flags on one experiment: a part of its page, or a page of its own without a script."""
+    flags = flags_on(request.user, experiment_id)
     context = {
         "experiment_id": experiment_id,
-        "flags": flags_on(request.user, experiment_id),
+        "flags": flags,
         "can_judge": can_judge(request.user),
         "levels": Level.choices,
         "panel": probe_panel(request.user, experiment_id),
+        "monitor": monitor_panel(experiment_id, flags),
     }
     if is_fragment(request):
         return render(request, "oversight/_experiment_flags.html", context)
@@ -75,7 +78,7 @@ def experiment_flags(request: HttpRequest, experiment_id: int) -> HttpResponse:
 @page
 def detectors_page(request: HttpRequest) -> HttpResponse:
     """How often each detector was right."""
-    context = {"precisions": precisions(), "settings": settings_by_name()}
+    context = {"precisions": precisions(), "settings": settings_by_name(), "monitor": monitor_state()}
     return show(request, "oversight/detectors.html", context)
 
 

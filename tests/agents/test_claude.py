@@ -10,9 +10,10 @@ from django.utils import timezone
 from agents import gate
 from agents.lifecycle import ActionState, AgentState, StepState
 from agents.loop import run_step
+from agents.messages_api import client
+from agents.messages_api.messages import most_tokens, to_messages
 from agents.models import Action, Budget, Entry, Price, Step
 from agents.researchers import claude
-from agents.researchers._messages import most_tokens, to_messages
 from agents.services.campaigns import AgentPlan
 from agents.services.control import pause_agent
 from experiments.models import Experiment
@@ -29,10 +30,10 @@ def api(settings):
     """A fresh server; its script is filled by the test."""
     with MessagesAPI([]) as server:
         settings.ANTHROPIC_BASE_URL = server.url
-        claude._client.cache_clear()
+        client.client.cache_clear()
         claude._tools.cache_clear()
         yield server
-    claude._client.cache_clear()
+    client.client.cache_clear()
 
 
 @pytest.fixture

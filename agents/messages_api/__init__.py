@@ -1,0 +1,1 @@
+"""Calls of the Messages API, whoever makes them: the client, its errors, its streams, their pieces."""
