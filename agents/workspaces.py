@@ -28,6 +28,25 @@ def workspace_of(agent: "Agent") -> Workspace:
     return Workspace(folder)
 
 
+def kept_on_this_machine() -> list[int]:
+    """Agents that have a folder here."""
+    if not settings.WORKSPACES_DIR.is_dir():
+        return []
+    return sorted(int(each.name) for each in settings.WORKSPACES_DIR.iterdir() if each.name.isdecimal())
+
+
+def held_by(agent: int) -> quota.Held:
+    """What its folder holds."""
+    return quota.of_folder(settings.WORKSPACES_DIR / str(agent), most_bytes=MOST_BYTES, most_files=MOST_FILES)
+
+
+def remove_workspace(agent: int) -> None:
+    """Takes the folder away with all in it, however it was made. Nothing may run in there."""
+    folder = settings.WORKSPACES_DIR / str(agent)
+    quota.trim(folder, most_bytes=0, most_files=0)
+    folder.rmdir()
+
+
 def mount_of(workspace: Workspace) -> Mount:
     """The folder as commands see it."""
     return Mount(workspace.folder, WORKSPACE, writable=True, most_bytes=MOST_BYTES, most_files=MOST_FILES)
