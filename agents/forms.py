@@ -12,6 +12,7 @@ from agents.access import why_no_claude
 from agents.directions import DIRECTIONS
 from agents.lifecycle import BudgetKind
 from agents.models.agents import RESEARCHERS
+from agents.presets import COSTLY_GPU_SECONDS, LABS_OWN, MOST_SECONDS, PRESET_CHOICES
 from agents.selectors.estimates import Estimate, estimate, grouped
 from agents.services.budgets import MICRO
 from agents.services.campaigns import AgentPlan
@@ -24,7 +25,27 @@ _BRIEF = "brief_"
 _DIRECTION_FIELDS = ("directions", "own_direction", "own_brief", "copies")
 
 
-class NewCampaign(forms.Form):
+class PolicyChoice(forms.Form):
+    """What a person is asked about."""
+
+    preset = forms.ChoiceField(
+        label="Ask a person before", choices=PRESET_CHOICES, initial="default", required=False,
+        help_text="The call waits in the inbox; the agent goes on with other work",
+    )  # fmt: skip
+    ask_above = forms.IntegerField(
+        label="Costly is above", min_value=0, max_value=MOST_SECONDS, required=False,
+        help_text=f"GPU seconds a call may take, for the choice that asks above a cost; {COSTLY_GPU_SECONDS} if empty",
+    )  # fmt: skip
+
+    def chosen(self) -> dict[str, Any]:
+        """As the services take it. Raises: InvalidInput naming the first field that is wrong."""
+        if not self.is_valid():
+            name, errors = next(iter(self.errors.items()))
+            raise InvalidInput(f"{self.fields[name].label}: {errors[0]}", pointer=f"#/{name}")
+        return {"preset": self.cleaned_data["preset"] or "default", "ask_above": self.cleaned_data["ask_above"]}
+
+
+class NewCampaign(PolicyChoice):
     """One agent for each chosen direction."""
 
     name = forms.CharField(max_length=120)
@@ -64,6 +85,7 @@ class NewCampaign(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "new_%s", **kwargs})
+        self.order_fields([*(name for name in self.fields if name not in PolicyChoice.base_fields)])
         ready = Benchmark.objects.filter(state=BenchmarkState.READY).values_list("slug", "title")
         self.fields["benchmarks"].choices = list(ready)  # type: ignore[attr-defined]
         self.fields["researcher"].initial = "search"  # the one that cannot spend money
@@ -135,6 +157,11 @@ class NewCampaign(forms.Form):
         chosen = self.cleaned_data
         facts = [sorted(chosen["benchmarks"]), len(self.plans()), chosen["researcher"], chosen["model"], self.budgets()]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+    def policy(self) -> dict[str, Any] | None:
+        """As `create_campaign` takes it; None: it follows the lab's, also when that changes."""
+        chosen = self.chosen()
+        return None if chosen == LABS_OWN else chosen
 
     def budgets(self) -> dict[str, int]:
         """Limits by kind; what was left empty has none."""

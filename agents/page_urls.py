@@ -12,6 +12,7 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/freeze/", campaigns.campaign_freeze, name="campaign_freeze"),
     path("campaigns/<int:campaign_id>/thaw/", campaigns.campaign_thaw, name="campaign_thaw"),
     path("campaigns/<int:campaign_id>/stop/", campaigns.campaign_stop, name="campaign_stop"),
+    path("campaigns/<int:campaign_id>/policy/", campaigns.campaign_policy, name="campaign_policy"),
     path("agents/<int:agent_id>/", agents.agent_detail, name="agent"),
     path("agents/<int:agent_id>/notebook/<int:version>/", agents.agent_notebook, name="agent_notebook"),
     path("agents/<int:agent_id>/pause/", agents.agent_pause, name="agent_pause"),

@@ -19,7 +19,7 @@ from agents.models import Agent, Budget, Campaign, Latch
 from agents.models.agents import RESEARCHERS
 from agents.permissions import can_review, can_run_campaigns
 from agents.services.control import cancel_work, end_agent
-from agents.services.policies import ensure_default, write_policy
+from agents.services.policies import ensure_default, first_policy
 from agents.services.states import AGENT_IDLE, move_agent, move_campaign
 from experiments.acting import act_as
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, Refused
@@ -66,8 +66,8 @@ def create_campaign(
 ) -> Campaign:
     """A draft: nothing runs and nothing is spent before `start_campaign`.
 
-    benchmarks: slugs. budgets: limits of the whole campaign by kind. policy: {"rules", "hold_flags",
-    "approval_seconds"}; None for the lab's default.
+    benchmarks: slugs. budgets: limits of the whole campaign by kind. policy: {"rules", or
+    "preset" and "ask_above"; "hold_flags", "approval_seconds"}; None for the lab's default.
     Raises: Forbidden; InvalidInput with a pointer; NoPrice for a model that a money budget cannot bound.
     """
     if not can_run_campaigns(user):
@@ -84,8 +84,7 @@ def create_campaign(
     Budget.objects.bulk_create(Budget(campaign=campaign, kind=kind, limit=limit) for kind, limit in budgets.items())
     ensure_default()
     if policy is not None:
-        own = {"hold_flags": False, "approval_seconds": 86_400, **policy}
-        write_policy(user=user, campaign=campaign, reason="set when the campaign was made", **own)
+        first_policy(user, campaign, policy)
     for index, plan in enumerate(agents):
         _create_agent(campaign, plan, index, bounded=BudgetKind.MONEY in {*budgets, *plan.budgets})
     return campaign

@@ -1,5 +1,6 @@
 """Sets policies: a change is a new version, so that approvals are bound to the one they were given under."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -8,6 +9,7 @@ from django.db.models import Max
 from agents.models import Campaign, Policy
 from agents.permissions import can_review, can_set_lab_policy
 from agents.policy import DEFAULT_RULES, checked_rules
+from agents.presets import COSTLY, MOST_SECONDS, PRESETS, preset_rules
 from agents.services.states import record
 from experiments.errors import Forbidden, InvalidInput, NotFound
 from experiments.texts import check_reason
@@ -41,12 +43,14 @@ def set_policy(
     *,
     user: "User",
     campaign_id: int | None,
-    rules: Any,
+    rules: Any = None,
+    preset: str = "",
+    ask_above: int | None = None,
     hold_flags: bool = False,
     approval_seconds: int = 86_400,
     reason: str,
 ) -> Policy:
-    """A new version for a campaign (reviewers), or with None for the lab (admins).
+    """A new version for a campaign (reviewers), or with None for the lab (admins): by rules, or by a preset's name.
 
     Approvals that were given under the one before can no longer be used. Raises: Forbidden, NotFound, InvalidInput.
     """
@@ -60,10 +64,43 @@ def set_policy(
     if not (can_review(user) if campaign_id is not None else can_set_lab_policy(user)):
         raise Forbidden("you may not set this policy")
     why = check_reason(reason)
+    chosen = chosen_rules(campaign, rules=rules, preset=preset, ask_above=ask_above)
     return write_policy(
-        user=user, campaign=campaign, rules=rules, hold_flags=hold_flags, approval_seconds=approval_seconds,
+        user=user, campaign=campaign, rules=chosen, hold_flags=hold_flags, approval_seconds=approval_seconds,
         reason=why,
     )  # fmt: skip
+
+
+def first_policy(user: "User", campaign: Campaign, given: Mapping[str, Any]) -> Policy:
+    """Of a campaign that is being made. given: as `set_policy` takes it. Raises: InvalidInput."""
+    named = {name: given[name] for name in ("rules", "preset", "ask_above") if name in given}
+    preset = given.get("preset")
+    return write_policy(
+        user=user,
+        campaign=campaign,
+        rules=chosen_rules(campaign, **named),
+        hold_flags=given.get("hold_flags", False),
+        approval_seconds=given.get("approval_seconds", 86_400),
+        reason=f"set when the campaign was made{f', by the preset {preset}' if preset else ''}",
+    )
+
+
+def chosen_rules(
+    campaign: Campaign | None, *, rules: Any = None, preset: str = "", ask_above: int | None = None
+) -> Any:
+    """The rules given, or those of a preset upon the lab's as they are now. Raises: InvalidInput."""
+    if bool(preset) == (rules is not None):
+        raise InvalidInput("give either rules or the name of a preset", pointer="#/preset")
+    if ask_above is not None and preset != COSTLY:
+        raise InvalidInput(f"only the preset {COSTLY!r} asks above a cost", pointer="#/ask_above")
+    if rules is not None:
+        return rules
+    if preset not in PRESETS:
+        raise InvalidInput(f"{preset!r}: expected one of {', '.join(PRESETS)}", pointer="#/preset")
+    if ask_above is not None and not 0 <= ask_above <= MOST_SECONDS:
+        raise InvalidInput(f"expected 0 to {MOST_SECONDS} GPU seconds", pointer="#/ask_above")
+    lab = Policy.objects.filter(campaign=None).order_by("-version").first() if campaign is not None else None
+    return preset_rules(preset, lab.rules if lab else DEFAULT_RULES, ask_above=ask_above)
 
 
 def write_policy(

@@ -6,9 +6,11 @@ from django.utils.safestring import SafeString
 
 from agents.lifecycle import BudgetKind
 from agents.looks import LOOKS
+from agents.rule_texts import rule_text
 from agents.services.budgets import Left, amount_text
 
 register = template.Library()
+register.filter(rule_text)
 
 
 @register.simple_tag

@@ -1,6 +1,7 @@
 """Pages of campaigns: the list, one of them live, a new one, and its controls."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -9,10 +10,10 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from agents.access import why_no_claude
-from agents.forms import NewCampaign
+from agents.forms import NewCampaign, PolicyChoice
 from agents.lifecycle import CampaignState
 from agents.models import Campaign
-from agents.permissions import can_run_campaigns
+from agents.permissions import can_review, can_run_campaigns
 from agents.selectors.campaigns import campaign_of
 from agents.selectors.dashboard import controls, glance
 from agents.selectors.estimates import estimate_lines, estimate_of
@@ -24,6 +25,7 @@ from agents.services.campaigns import (
     stop_campaign,
     thaw_campaign,
 )
+from agents.services.policies import current_policy, set_policy
 from agents.views.answers import Said, tell
 from experiments.archives.importing import imported_campaign
 from experiments.charts import prepare
@@ -36,6 +38,7 @@ _PARTS = {
     "live": "agents/_glance.html",
     "events": "agents/_campaign_events.html",
     "controls": "agents/_campaign_controls.html",
+    "policy": "agents/_policy.html",
 }
 
 
@@ -60,6 +63,8 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
         context |= {"estimate": found, "lines": estimate_lines(found)}
     if part in ("", "events"):
         context |= {"events": latest_events(campaign=campaign_id), "events_url": f"{request.path}?part=events"}
+    if part in ("", "policy"):
+        context |= _policy(request, campaign)
     if not part:
         benchmark = campaign.benchmark_slugs[0]
         context |= {"can_see_holdout": can_see_holdout(request.user), "imported": imported_campaign(campaign_id)}
@@ -111,6 +116,42 @@ def campaign_stop(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return _with_reason(request, campaign_id, stop_campaign)
 
 
+@action
+def campaign_policy(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Another preset; how long approvals wait and whether flags hold stays as it was."""
+    campaign, form = _campaign_or_404(request, campaign_id), PolicyChoice(request.POST)
+    try:
+        before = current_policy(campaign_id)
+        kept: dict[str, Any] = (
+            {"hold_flags": before.hold_flags, "approval_seconds": before.approval_seconds} if before else {}
+        )
+        made = set_policy(
+            user=person(request),
+            campaign_id=campaign_id,
+            reason=request.POST.get("reason", ""),
+            **form.chosen(),
+            **kept,
+        )
+        said = Said(f"Version {made.version} is in force.", "good")
+    except Forbidden as error:
+        raise PermissionDenied(str(error)) from error
+    except LabError as error:
+        said = Said(str(error), "bad")
+    if is_fragment(request):
+        context = {"campaign": campaign, "said": said, **_policy(request, campaign)}
+        return show(request, "", context, fragment=_PARTS["policy"])
+    tell(request, said)
+    return redirect("campaign", campaign_id)
+
+
+def _policy(request: HttpRequest, campaign: Campaign) -> dict[str, object]:
+    return {
+        "policy": current_policy(campaign.pk),
+        "policy_form": PolicyChoice(auto_id="policy_%s"),
+        "can_set_policy": can_review(request.user),
+    }
+
+
 def _create(request: HttpRequest, form: NewCampaign) -> Campaign | None:
     """Made and started; None if a service objects, which the form then says."""
     user, chosen = person(request), form.cleaned_data
@@ -123,6 +164,7 @@ def _create(request: HttpRequest, form: NewCampaign) -> Campaign | None:
             agents=form.plans(),
             budgets=form.budgets(),
             deadline=chosen["deadline"],
+            policy=form.policy(),
         )
         return start_campaign(user=user, campaign_id=made.pk)
     except LabError as error:

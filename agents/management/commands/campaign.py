@@ -12,9 +12,12 @@ from django.core.management.base import BaseCommand, CommandError
 from agents.directions import DIRECTIONS
 from agents.lifecycle import BudgetKind
 from agents.models import Campaign
+from agents.presets import COSTLY_GPU_SECONDS, LABS_OWN, PRESETS
+from agents.rule_texts import rule_text
+from agents.selectors.approvals import policy_for
 from agents.selectors.campaigns import campaign_detail
 from agents.selectors.estimates import Asked, Estimate, estimate, estimate_lines
-from agents.serializers.campaigns import CampaignDetail, EstimateFacts
+from agents.serializers.campaigns import CampaignDetail, EstimateFacts, PolicyFacts
 from agents.services.budgets import MICRO, amount_text
 from agents.services.campaigns import (
     AgentPlan,
@@ -24,6 +27,7 @@ from agents.services.campaigns import (
     stop_campaign,
     thaw_campaign,
 )
+from agents.services.policies import set_policy
 from experiments.errors import LabError
 from experiments.models import Experiment
 
@@ -50,6 +54,13 @@ class Command(BaseCommand):
             each.add_argument("--model", default=settings.CLAUDE_MODEL, help="for Claude researchers")
             each.add_argument("--dollars", type=float, help="money budget; needed for Claude researchers")
             each.add_argument("--gpu-seconds", type=int, help="worker time budget")
+        start.add_argument("--policy", choices=list(PRESETS), default="default", help="what a person is asked about")
+        policy = verbs.add_parser("policy", help="what agents may do by themselves; with a preset's name, set it")
+        policy.add_argument("campaign", type=int)
+        policy.add_argument("preset", nargs="?", choices=list(PRESETS))
+        policy.add_argument("--reason", default="")
+        for each in (start, policy):
+            each.add_argument("--ask-above", type=int, help=f"GPU seconds, with costly ({COSTLY_GPU_SECONDS})")
         for verb, text in (("freeze", "hold every agent"), ("stop", "end it for good"), ("thaw", "let it go on")):
             held = verbs.add_parser(verb, help=text)
             held.add_argument("campaign", type=int)
@@ -82,6 +93,9 @@ class Command(BaseCommand):
         if key is None:
             self._list(as_json=options["json"])
             return None
+        if verb == "policy":
+            self._policy(user, key, options)
+            return None
         if verb != "status":
             services = {"freeze": freeze_campaign, "thaw": thaw_campaign, "stop": stop_campaign}
             return services[verb](user=user, campaign_id=key, reason=options["reason"])
@@ -100,9 +114,24 @@ class Command(BaseCommand):
             for index in range(options["agents"])
         ]
         made = create_campaign(
-            user=user, name=options["name"], benchmarks=options["benchmark"], agents=plans, budgets=_budgets(options)
-        )
+            user=user, name=options["name"], benchmarks=options["benchmark"], agents=plans, budgets=_budgets(options),
+            policy=_chosen(options, options["policy"]),
+        )  # fmt: skip
         return start_campaign(user=user, campaign_id=made.pk)
+
+    def _policy(self, user: "User", key: int, options: dict[str, Any]) -> None:
+        if options["preset"] and not options["reason"]:
+            raise CommandError("say why with --reason")
+        if options["preset"]:
+            chosen = {"preset": options["preset"], "ask_above": options["ask_above"]}
+            set_policy(user=user, campaign_id=key, reason=options["reason"], **chosen)
+        found = policy_for(user, key)
+        if options["json"]:
+            self.stdout.write(json.dumps(PolicyFacts(found).data))
+            return
+        self.stdout.write(f"{found}: {found.reason}")
+        for number, rule in enumerate(found.rules, start=1):
+            self.stdout.write(f"  {number}. {rule_text(rule)}")
 
     def _confirm(self, options: dict[str, Any]) -> None:
         """Money is spent only by somebody who has seen the estimate. Raises: CommandError."""
@@ -159,6 +188,12 @@ class Command(BaseCommand):
         best = Experiment.objects.filter(campaign=campaign.pk, dev_pgr__isnull=False).order_by("-dev_pgr").first()
         if best is not None:
             self.stdout.write(f"  best dev PGR {best.dev_pgr:.3f}: #{best.pk} {best.title}")
+
+
+def _chosen(options: dict[str, Any], preset: str) -> dict[str, Any] | None:
+    """As `create_campaign` takes it; None: the campaign follows the lab's rules."""
+    chosen = {"preset": preset, "ask_above": options["ask_above"]}
+    return None if chosen == LABS_OWN else chosen
 
 
 def _budgets(options: dict[str, Any]) -> dict[str, int]:
