@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from agents.lifecycle import AGENT_ENDED, CAMPAIGN_ENDED, AgentState, CampaignState
 from agents.models import Action, Agent, Approval, Budget, Campaign, Entry, Latch, Notebook, Policy, Step
 from experiments.archives.columns import Column, Row
+from experiments.archives.forms import CONTENT, COUNTS, OBJECT, OBJECTS
 from experiments.archives.left_out import LEASE, LeftOut
 from experiments.archives.tables import Names, Scope, Table, World
 from experiments.models import Evaluation
@@ -138,7 +139,7 @@ class Steps(_OfAgents):
     model = Step
     columns = (
         Column("id", "id"), Column("agent", "ref", "agents"), Column("number", "int"), Column("state"),
-        Column("attempt", "int"), Column("stop_reason"), Column("usage", "json"), Column("cost", "int"),
+        Column("attempt", "int"), Column("stop_reason"), Column("usage", "json", form=COUNTS), Column("cost", "int"),
         Column("error"), Column("partial"), Column("started_at", "time"), Column("finished_at", "time", null=True),
     )  # fmt: skip
     told = frozenset({
@@ -155,7 +156,8 @@ class Actions(_OfAgents):
     path = "step__agent__campaign"
     columns = (
         Column("id", "id"), Column("step", "ref", "steps"), Column("index", "int"), Column("call_id"), Column("tool"),
-        Column("arguments", "json"), Column("digest"), Column("state"), Column("result"), Column("is_error", "bool"),
+        Column("arguments", "json", form=OBJECT), Column("digest"), Column("state"), Column("result"),
+        Column("is_error", "bool"),
         Column("started_at", "time", null=True), Column("finished_at", "time", null=True),
     )  # fmt: skip
     told = frozenset({
@@ -171,7 +173,8 @@ class Entries(_OfAgents):
     model = Entry
     columns = (
         Column("id", "id"), Column("agent", "ref", "agents"), Column("number", "int"), Column("role"), Column("kind"),
-        Column("content", "json"), Column("step", "ref", "steps", null=True), Column("created_at", "time"),
+        Column("content", "json", form=CONTENT), Column("step", "ref", "steps", null=True),
+        Column("created_at", "time"),
     )  # fmt: skip
     told = frozenset({"id", "agent", "number", "role", "kind", "content", "step", "created_at"})
 
@@ -196,7 +199,8 @@ class Policies(Table):
     restored = False
     columns = (
         Column("id", "id"), Column("campaign", "ref", "campaigns", null=True), Column("version", "int"),
-        Column("rules", "json"), Column("hold_flags", "bool"), Column("approval_seconds", "int"), Column("reason"),
+        Column("rules", "json", form=OBJECTS), Column("hold_flags", "bool"), Column("approval_seconds", "int"),
+        Column("reason"),
         Column("made_by", "ref", "people", null=True), Column("created_at", "time"),
     )  # fmt: skip
     told = frozenset({"id", "campaign", "version", "rules", "hold_flags", "approval_seconds", "made_by", "created_at"})
@@ -214,9 +218,11 @@ class Approvals(_OfAgents):
     restored = False
     columns = (
         Column("id", "id"), Column("action", "ref", "actions", null=True), Column("agent", "ref", "agents"),
-        Column("policy", "ref", "policies"), Column("tool"), Column("arguments", "json"),
-        Column("edited_arguments", "json", null=True), Column("digest"), Column("rule", "int"), Column("why"),
-        Column("cost", "json"), Column("requested_at", "time"), Column("expires_at", "time"), Column("state"),
+        Column("policy", "ref", "policies"), Column("tool"), Column("arguments", "json", form=OBJECT),
+        Column("edited_arguments", "json", null=True, form=OBJECT), Column("digest"), Column("rule", "int"),
+        Column("why"),
+        Column("cost", "json", form=OBJECT), Column("requested_at", "time"), Column("expires_at", "time"),
+        Column("state"),
         Column("decided_by", "ref", "people", null=True), Column("decided_at", "time", null=True), Column("note"),
         Column("used_at", "time", null=True), Column("told_at", "time", null=True),
     )  # fmt: skip

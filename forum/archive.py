@@ -1,7 +1,7 @@
 """What of a campaign lies in the forum: findings with what they cite, comments, votes. Hidden ones stay behind."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -127,7 +127,7 @@ class Votes(Table):
     model = Vote
     columns = (
         Column("id", "id"), Column("finding", "ref", "findings"), Column("voter", "ref", "people", "user_id"),
-        Column("value", "int"), Column("changed_at", "time"),
+        Column("value", "int", form=Literal[-1, 0, 1]), Column("changed_at", "time"),
     )  # fmt: skip
     told = frozenset({"id", "finding", "voter", "value", "changed_at"})
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from experiments.archives.columns import Column, Row
+from experiments.archives.forms import OBJECT, OBJECTS
 from experiments.archives.left_out import LEASE, LeftOut
 from experiments.archives.models import ImportedRow
 from experiments.archives.tables import Names, Scope, Table
@@ -42,7 +43,7 @@ class Calibrations(Table):
     columns = (
         Column("id", "id"), Column("detector"), Column("benchmark", "ref", "benchmarks", null=True), Column("n", "int"),
         Column("threshold", "float", null=True), Column("false_positive_rate", "float", null=True),
-        Column("details", "json"), Column("created_at", "time"),
+        Column("details", "json", form=OBJECT), Column("created_at", "time"),
     )  # fmt: skip
     told = frozenset({"id", "detector", "benchmark", "n", "threshold", "false_positive_rate", "created_at"})
 
@@ -58,7 +59,8 @@ class Flags(Table):
         Column("agent", "ref", "agents", null=True), Column("upload", "ref", "uploads", null=True),
         Column("finding", "ref", "findings", null=True), Column("campaign", "ref", "campaigns", null=True),
         Column("detector"), Column("source"), Column("level"), Column("title"), Column("statistic", "float", null=True),
-        Column("threshold", "float", null=True), Column("p_value", "float", null=True), Column("evidence", "json"),
+        Column("threshold", "float", null=True), Column("p_value", "float", null=True),
+        Column("evidence", "json", form=OBJECTS),
         Column("calibration", "ref", "calibrations", null=True), Column("raised_by", "ref", "people", null=True),
         Column("created_at", "time"), Column("state"), Column("round", "int"),
     )  # fmt: skip
@@ -146,7 +148,8 @@ class Inspections(Table):
     model = Inspection
     restored = False
     columns = (
-        Column("id", "id"), Column("experiment", "ref", "experiments"), Column("state"), Column("results", "json"),
+        Column("id", "id"), Column("experiment", "ref", "experiments"), Column("state"),
+        Column("results", "json", form=OBJECTS),
         Column("error"), Column("created_at", "time"), Column("finished_at", "time", null=True),
     )  # fmt: skip
     told = frozenset({"id", "experiment", "state", "created_at", "finished_at"})

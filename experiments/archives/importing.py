@@ -12,7 +12,7 @@ from experiments.archives.columns import Row
 from experiments.archives.models import ImportedCampaign, ImportedRow
 from experiments.archives.reading import Opened, open_archive
 from experiments.archives.tables import Names, Scope, Table, World
-from experiments.errors import Forbidden, InvalidInput
+from experiments.errors import Forbidden, InvalidInput, LabError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -36,8 +36,7 @@ def import_archive(*, user: "User", source: IO[bytes]) -> ImportedCampaign:
         try:
             return _write(user, opened, digest)
         except DatabaseError as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InvalidInput(f"the database refuses a row of the archive: {first}") from error
+            raise InvalidInput(f"the database refuses the archive: {_first_line(error)}") from error
 
 
 @transaction.atomic
@@ -48,8 +47,14 @@ def _write(user: "User", opened: Opened, digest: str) -> ImportedCampaign:
     written: list[ImportedRow] = []
     for table in opened.tables:
         world.locals[table.name] = {}
-        for row in opened.rows(table):
-            written.append(_write_row(table, row, world))
+        for number, row in enumerate(opened.rows(table), start=1):
+            place = f"tables/{table.name}.jsonl, line {number}"
+            try:
+                written.append(_write_row(table, row, world))
+            except DatabaseError as error:
+                raise InvalidInput(f"{place}: the database refuses it: {_first_line(error)}") from error
+            except LabError as error:
+                raise InvalidInput(f"{place}: {error}") from error
     source = ImportedCampaign.objects.create(
         campaign=world.campaign,
         lab=world.lab,
@@ -105,6 +110,10 @@ def _named(table: Table, row: Row, world: World) -> dict[str, dict[int, int]]:
                 if each is not None:
                     named.setdefault(column.to, {})[each] = world.locals[column.to][each]
     return named
+
+
+def _first_line(error: DatabaseError) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def imported_campaign(campaign: int) -> ImportedCampaign | None:

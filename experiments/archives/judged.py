@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from experiments.archives.columns import Column, Row
+from experiments.archives.forms import OBJECT
 from experiments.archives.tables import Scope, Table, World
 from experiments.models import Experiment
 from experiments.probe_models import Probe
@@ -45,7 +46,7 @@ class Probes(Table):
     restored = False
     columns = (
         Column("id", "id"), Column("experiment", "ref", "experiments"), Column("kind"), Column("seeds", "int"),
-        Column("state"), Column("requested_by", "ref", "people", null=True), Column("numbers", "json"),
+        Column("state"), Column("requested_by", "ref", "people", null=True), Column("numbers", "json", form=OBJECT),
         Column("error"), Column("seconds", "float"), Column("created_at", "time"),
         Column("finished_at", "time", null=True),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from experiments.archives.columns import Column, Row
+from experiments.archives.forms import OBJECT
 from experiments.archives.tables import Names, Scope, Table, World
 from experiments.models import Event, EventCounter
 
@@ -31,7 +32,7 @@ class Events(Table):
     model = Event
     columns = (
         Column("id", "id"), Column("kind"), Column("subject"), Column("actor", "ref", "people", null=True),
-        Column("payload", "json"), Column("created_at", "time"),
+        Column("payload", "json", form=OBJECT), Column("created_at", "time"),
     )  # fmt: skip
     told = frozenset({"id", "kind", "subject", "actor", "created_at"})
     translated = frozenset({"subject", "payload"})

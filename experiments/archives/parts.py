@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
 from experiments.archives.columns import Column, Row
+from experiments.archives.forms import COUNTS, CURVES, DIGEST, NUMBERS, OBJECT, OBJECTS, SCHEMA, SCORE, SPLIT, TEXTS
 from experiments.archives.judged import Probes, Taints
 from experiments.archives.left_out import LEFT_OUT
 from experiments.archives.log import Events
@@ -46,7 +47,7 @@ class People(Table):
 
     name = "people"
     model = get_user_model()
-    columns = (Column("id", "id"), Column("name", attr="username"), Column("kind"))
+    columns = (Column("id", "id"), Column("name", attr="username"), Column("kind", form=Literal["agent", "person"]))
     told = frozenset({"id", "name", "kind"})
     translated = frozenset({"name", "kind"})
 
@@ -81,8 +82,10 @@ class Benchmarks(Table):
     columns = (
         Column("id", "id"), Column("slug"), Column("title"), Column("description"), Column("dataset"),
         Column("dataset_version"), Column("kind"), Column("split_rule"), Column("weak_model"), Column("strong_model"),
-        Column("student"), Column("offers", "json"), Column("teachers", "int"), Column("default_seeds", "int"),
-        Column("sizes", "json"), Column("query_limit", "int"), Column("query_window_seconds", "int"), Column("state"),
+        Column("student"), Column("offers", "json", form=TEXTS), Column("teachers", "int"),
+        Column("default_seeds", "int"),
+        Column("sizes", "json", form=COUNTS), Column("query_limit", "int"),
+        Column("query_window_seconds", "int"), Column("state"),
         Column("created_at", "time"), Column("ready_at", "time", null=True),
     )  # fmt: skip
     told = frozenset({
@@ -115,8 +118,9 @@ class Baselines(Table):
     name = "baselines"
     model = Baseline
     columns = (
-        Column("id", "id"), Column("benchmark", "ref", "benchmarks"), Column("arm"), Column("split"),
-        Column("accuracies", "json"), Column("mean", "float"), Column("se", "float"), Column("se_seeds", "float"),
+        Column("id", "id"), Column("benchmark", "ref", "benchmarks"), Column("arm"), Column("split", form=SPLIT),
+        Column("accuracies", "json", form=NUMBERS), Column("mean", "float"), Column("se", "float"),
+        Column("se_seeds", "float"),
         Column("n_items", "int"), Column("created_at", "time"),
     )  # fmt: skip
     told = frozenset({
@@ -142,8 +146,8 @@ class Methods(Table):
     model = Method
     columns = (
         Column("id", "id"), Column("name"), Column("title"), Column("summary"), Column("source"),
-        Column("uses", "json"),
-        Column("method_class"), Column("options_schema", "json"), Column("code_digest"),
+        Column("uses", "json", form=TEXTS),
+        Column("method_class"), Column("options_schema", "json", form=SCHEMA), Column("code_digest"),
     )  # fmt: skip
     told = frozenset({
         "id", "name", "title", "summary", "source", "uses", "method_class", "options_schema", "code_digest",
@@ -162,8 +166,8 @@ class Snapshots(Table):
     name = "snapshots"
     model = Snapshot
     columns = (
-        Column("id", "id"), Column("digest"), Column("submitter", "ref", "people"),
-        Column("parents", "refs", "snapshots"), Column("files", "json"), Column("created_at", "time"),
+        Column("id", "id"), Column("digest", form=DIGEST), Column("submitter", "ref", "people"),
+        Column("parents", "refs", "snapshots"), Column("files", "json", form=TEXTS), Column("created_at", "time"),
     )  # fmt: skip
     told = frozenset({"id", "digest", "submitter", "parents", "files", "created_at"})
     translated = frozenset({"submitter", "parents", "created_at"})
@@ -221,16 +225,17 @@ class Experiments(Table):
     columns = (
         Column("id", "id"), Column("inside", "bool"), Column("benchmark", "ref", "benchmarks"),
         Column("method", "ref", "methods"), Column("snapshot", "ref", "snapshots", null=True),
-        Column("options", "json"),
+        Column("options", "json", form=OBJECT),
         Column("method_digest"), Column("method_class"), Column("title"), Column("hypothesis"),
         Column("submitter", "ref", "people"), Column("seeds", "int"), Column("replicate", "int"),
         Column("rerun_of", "ref", "experiments", null=True), Column("priority", "int"), Column("state"),
-        Column("standing"), Column("flags", "json"), Column("error"), Column("created_at", "time"),
+        Column("standing"), Column("flags", "json", form=OBJECTS), Column("error"), Column("created_at", "time"),
         Column("started_at", "time", null=True), Column("finished_at", "time", null=True),
-        Column("worker_seconds", "float"), Column("provenance", "json"),
-        Column("dev_accuracy", "float", null=True), Column("dev_pgr", "float", null=True), Column("dev_score", "json"),
+        Column("worker_seconds", "float"), Column("provenance", "json", form=OBJECT),
+        Column("dev_accuracy", "float", null=True), Column("dev_pgr", "float", null=True),
+        Column("dev_score", "json", form=SCORE),
         Column("holdout_accuracy", "float", null=True), Column("holdout_pgr", "float", null=True),
-        Column("holdout_score", "json"),
+        Column("holdout_score", "json", form=SCORE),
     )  # fmt: skip
     told = frozenset({
         "id", "inside", "benchmark", "method", "snapshot", "options", "method_digest", "method_class", "title",
@@ -274,7 +279,7 @@ class Runs(Table):
         Column("started_at", "time", null=True), Column("finished_at", "time", null=True), Column("worker"),
         Column("dev_accuracy", "float", null=True), Column("dev_pgr", "float", null=True),
         Column("holdout_accuracy", "float", null=True), Column("holdout_pgr", "float", null=True),
-        Column("curves", "json"), Column("log"), Column("error"),
+        Column("curves", "json", form=CURVES), Column("log"), Column("error"),
     )  # fmt: skip
     told = frozenset({
         "id", "experiment", "seed_index", "state", "started_at", "finished_at", "worker", "dev_accuracy", "dev_pgr",
@@ -299,7 +304,7 @@ class Evaluations(Table):
     model = Evaluation
     restored = False
     columns = (
-        Column("id", "id"), Column("run", "ref", "runs"), Column("split"), Column("n_items", "int"),
+        Column("id", "id"), Column("run", "ref", "runs"), Column("split", form=SPLIT), Column("n_items", "int"),
         Column("accuracy", "float"), Column("pgr", "float", null=True), Column("scorer_version"),
         Column("predictions_digest"), Column("created_at", "time"),
     )  # fmt: skip

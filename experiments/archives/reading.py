@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from experiments.archives.columns import Row, check_row
+from experiments.archives.columns import Row
 from experiments.archives.layout import (
     MANIFEST,
     MOST_LINE,
@@ -72,7 +72,7 @@ class Opened:
                     row = json.loads(line)
                 except (ValueError, RecursionError):
                     raise InvalidInput(f"{place}: not JSON") from None
-                yield check_row(table.columns, row, place)
+                yield table.checked(row, place)
 
 
 def open_archive(source: IO[bytes], folder: Path) -> Opened:

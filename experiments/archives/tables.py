@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
+from experiments.archives.checks import check_row
 from experiments.archives.columns import Column, Row, attr_of, column_of
 from experiments.errors import InvalidInput
 
@@ -129,6 +130,10 @@ class Table:
         """Of columns that are not told: what of their values anybody may read all the same."""
         return {}
 
+    def checked(self, row: object, place: str) -> Row:
+        """A row of an archive, if this lab could have written it. Raises: InvalidInput naming the column."""
+        return check_row(self.columns, row, place, self.model)
+
     def attachments(self, row: Any) -> Iterator[tuple[str, bytes]]:
         """Files that belong to a row: path in the archive, content."""
         return iter(())
@@ -163,6 +168,10 @@ class _Stranger(Table):
     def __init__(self, name: str, columns: Sequence[Column], *, sealed: bool) -> None:
         self.name, self.columns, self._sealed = name, columns, sealed
         self.told = frozenset(column.name for column in columns)
+
+    def checked(self, row: object, place: str) -> Row:
+        """By what the manifest says of its columns."""
+        return check_row(self.columns, row, place)
 
     def admits(self, row: Any, scope: Scope) -> bool:
         """All or nothing."""

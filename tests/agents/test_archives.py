@@ -269,7 +269,7 @@ def _manifest(**changes):
         (lambda files: files.update({"tables/../../etc/passwd": b"x"}), "no name of a file"),
         (lambda files: files.update({"code/" + "a" * 64 + "/../../x": b"x"}), "leads out"),
         (lambda files: files.update({"/etc/passwd": b"x"}), "no name of a file"),
-        (_edit("votes", lambda rows: rows[0].update(value=2)), "do not say the same"),
+        (_edit("votes", lambda rows: rows[0].update(value=-1)), "do not say the same"),
         (_edit("votes", lambda rows: rows[0].update(secret=1)), "secret"),
         (_edit("votes", lambda rows: rows[0].update(value="up")), "value is str, expected int"),
         (_edit("votes", lambda rows: rows[0].update(voter=10**9)), "which is not in the archive"),

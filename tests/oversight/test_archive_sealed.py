@@ -28,7 +28,8 @@ from tests.oversight.test_archive import judged_campaign
 
 pytestmark = pytest.mark.django_db
 MARK, NUMBER = "planted-by-a-test", 0.7319135791
-MARKS = (MARK.encode(), str(NUMBER).encode())
+MARKS = (MARK.encode(), b"7319135791")
+SIZES = {"dev": 9, "holdout": 7319135791}
 LOOK_ALIKE = {"holdout_pgr": NUMBER, "labels": [MARK], "deep": [{"holdout": {"pgr": NUMBER}, "baselines": MARK}]}
 
 
@@ -39,6 +40,10 @@ def sealed_columns(table: Table) -> list[Column]:
 def planted(value: Any, field: models.Field) -> Any:
     """A mark that the field takes, in the shape of what it holds."""
     if isinstance(field, models.JSONField):
+        if field.name == "sizes":
+            return SIZES
+        if field.name == "accuracies":
+            return [NUMBER]
         return [LOOK_ALIKE | {"detector": "dev-holdout-gap", "text": MARK}] if isinstance(value, list) else LOOK_ALIKE
     if isinstance(field, models.FloatField):
         return NUMBER
