@@ -22,7 +22,8 @@ from agents.authentication import READ
 from agents.briefing import LAB
 from agents.credentials import Bearer, find_bearer
 from agents.outside import call_tool, outside_tools
-from agents.tools import schema
+from agents.tools import ToolResult, schema
+from oversight.refusals import record
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +73,16 @@ def _caller(scope: dict[str, Any]) -> Bearer | HttpResponse:
         refusal["WWW-Authenticate"] = "Bearer"
         return refusal
     if READ not in bearer.token.scopes:
-        return problems.answer(problems.FORBIDDEN, scope["path"], detail=f"the token lacks the scope {READ!r}")
+        return _turned_away(bearer, scope["path"], f"the token lacks the scope {READ!r}")
     if bearer.agent_id is None:
         why = "this account belongs to no agent of a campaign; people use the pages and the REST API"
-        return problems.answer(problems.FORBIDDEN, scope["path"], detail=why)
+        return _turned_away(bearer, scope["path"], why)
     return bearer
+
+
+def _turned_away(bearer: Bearer, path: str, why: str) -> HttpResponse:
+    record(bearer.token.user_id, status=problems.FORBIDDEN.status, path=path)
+    return problems.answer(problems.FORBIDDEN, path, detail=why)
 
 
 async def _list_tools(
@@ -96,16 +102,19 @@ async def _list_tools(
 
 async def _call_tool(context: ServerRequestContext[Any], params: types.CallToolRequestParams) -> types.CallToolResult:
     bearer: Bearer = context.request.scope[_BEARER]  # type: ignore[union-attr]
-    result = await _in_thread(
-        call_tool,
-        agent_id=bearer.agent_id,
-        name=params.name,
-        given=params.arguments or {},
-        scopes=bearer.token.scopes,
-    )
+    result = await _in_thread(_called, bearer, params.name, params.arguments or {})
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=result.text or "(no output)")], is_error=result.is_error
     )
+
+
+def _called(bearer: Bearer, name: str, given: dict[str, Any]) -> ToolResult:
+    """One call; what REST would have refused with a status that is counted is counted here, too."""
+    result = call_tool(agent_id=bearer.agent_id or 0, name=name, given=given, scopes=bearer.token.scopes)
+    problem = problems.problem_of(result.error) if result.error else None
+    if problem is not None:
+        record(bearer.token.user_id, status=problem.status, path=f"/mcp/{name}")
+    return result
 
 
 _pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="mcp")

@@ -10,6 +10,7 @@ from agents.credentials import find_bearer
 from agents.models import Token
 
 READ, WRITE = "read", "write"
+ACCOUNT = "aarweb.account"  # in a request's META: whose token came with it, also where the call is then refused
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -30,6 +31,7 @@ class TokenAuthentication(BaseAuthentication):
         if bearer is None:
             raise AuthenticationFailed("the token is unknown, revoked or expired")
         token = bearer.token
+        request.META[ACCOUNT] = token.user_id
         needed = READ if request.method in SAFE_METHODS else WRITE
         if needed not in token.scopes:
             raise PermissionDenied(f"the token lacks the scope {needed!r}")

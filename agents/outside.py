@@ -19,7 +19,7 @@ from agents.observation import experiment_line
 from agents.services.admission import admit_outside
 from agents.services.outside import check_outside, finish_outside, lock_outside, record_call, state_of
 from agents.tools import TOOLS, Arguments, BadArguments, Tool, ToolActor, ToolResult, parse
-from experiments.errors import LabError, Refused
+from experiments.errors import Forbidden, LabError
 from experiments.lifecycle import EXPERIMENT_TERMINAL
 from experiments.models import Experiment
 from registry import UnknownName
@@ -46,13 +46,13 @@ def call_tool(*, agent_id: int, name: str, given: Mapping[str, Any], scopes: Col
         arguments = parse(tool, given)
         if tool.writes:
             if WRITE not in scopes:
-                raise Refused(f"the token lacks the scope {WRITE!r}")
+                raise Forbidden(f"the token lacks the scope {WRITE!r}")
             return _write(agent_id, tool, arguments)
         return _read(agent_id, tool, arguments)
     except Held as error:
-        return ToolResult(held_text(error), is_error=True)
+        return ToolResult(held_text(error), is_error=True, error=error)
     except (LabError, UnknownName, BadArguments) as error:
-        return ToolResult(str(error), is_error=True)
+        return ToolResult(str(error), is_error=True, error=error)
     except DatabaseError as error:
         log.warning("a call of %s by agent %s: %s", name, agent_id, error)
         return ToolResult("the database does not answer; nothing was done: try again in a moment", is_error=True)
@@ -113,7 +113,7 @@ def _run(agent: Agent, tool: type[Tool], arguments: Arguments) -> ToolResult:
             return tool().run(actor, arguments)
     except (LabError, ObjectDoesNotExist) as error:
         pointer = getattr(error, "pointer", None)
-        return ToolResult(f"{error} ({pointer})" if pointer else str(error), is_error=True)
+        return ToolResult(f"{error} ({pointer})" if pointer else str(error), is_error=True, error=error)
     except DatabaseError:
         raise
     except Exception as error:

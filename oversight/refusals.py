@@ -1,10 +1,11 @@
-"""Middleware that writes down refused API calls of accounts, a bounded number an hour."""
+"""Writes down refused calls of accounts, a bounded number an hour: by REST as middleware, for MCP by its door."""
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
+from agents.authentication import ACCOUNT
 from oversight.models import Refusal
 
 API = "/api/v1/"
@@ -19,38 +20,49 @@ def refusal_log(get_response):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
         async def asynchronous(request: HttpRequest) -> HttpResponseBase:
             response: HttpResponseBase = await get_response(request)
-            what = _broken_rule(request, response)
-            if what:
-                await sync_to_async(_record)(request, what)
+            if _is_refusal(request, response):
+                await sync_to_async(_record)(request, response)
             return response
 
         return asynchronous
 
     def synchronous(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = get_response(request)
-        what = _broken_rule(request, response)
-        if what:
-            _record(request, what)
+        if _is_refusal(request, response):
+            _record(request, response)
         return response
 
     return synchronous
 
 
-def _broken_rule(request: HttpRequest, response: HttpResponseBase) -> str:
-    if response.status_code < 400 or not request.path.startswith(API):
-        return ""
-    if response.status_code == 429:
-        return Refusal.What.OVER_BUDGET
-    if response.status_code == 403:
-        return Refusal.What.FORBIDDEN
-    return Refusal.What.HIDDEN_DATA if response.status_code == 404 and "/data/" in request.path else ""
-
-
-def _record(request: HttpRequest, what: str) -> None:
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
+def record(account: int, *, status: int, path: str) -> None:
+    """Write one answer down, if it breaks a rule that is counted. status: as HTTP has it, whatever the door."""
+    what = _broken_rule(status, path)
+    if not what:
         return
-    key = f"refusals:{user.pk}"
+    key = f"refusals:{account}"
     cache.add(key, 0, _SECONDS)
     if cache.incr(key) <= MOST_AN_HOUR:
-        Refusal.objects.create(account_id=user.pk, what=what, path=request.path[:200])
+        Refusal.objects.create(account_id=account, what=what, path=path[:200])
+
+
+def _broken_rule(status: int, path: str) -> str:
+    if status == 429:
+        return Refusal.What.OVER_BUDGET
+    if status == 403:
+        return Refusal.What.FORBIDDEN
+    return Refusal.What.HIDDEN_DATA if status == 404 and "/data/" in path else ""
+
+
+def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return request.path.startswith(API) and bool(_broken_rule(response.status_code, request.path))
+
+
+def _record(request: HttpRequest, response: HttpResponseBase) -> None:
+    """By whoever's token it was, also of a call that was refused because of it; else by the session's person."""
+    account = request.META.get(ACCOUNT)
+    if account is None:
+        user = getattr(request, "user", None)
+        account = user.pk if user is not None and user.is_authenticated else None
+    if account is not None:
+        record(account, status=response.status_code, path=request.path)

@@ -48,7 +48,7 @@ class ToolResult:
     """What a tool came to.
 
     text: for the model. wait_for: experiment ids to sleep until. wait_seconds: at most so long, or just so long.
-    finished: the agent is done with its research.
+    finished: the agent is done with its research. error: what was raised, for whoever counts refusals.
     """
 
     text: str
@@ -56,6 +56,7 @@ class ToolResult:
     wait_for: tuple[int, ...] = ()
     wait_seconds: int = 0
     finished: bool = False
+    error: Exception | None = None
 
 
 class Tool(ABC):

@@ -19,6 +19,8 @@ from agents.services.tokens import revoke_token, token_for
 from experiments.lifecycle import ExperimentState
 from experiments.models import Event, Experiment
 from forum.models import Finding
+from oversight.models import Refusal
+from oversight.refusals import MOST_AN_HOUR
 from tests.agents.conftest import make_campaign, the_agent
 from tests.agents.processes import HOST, LabServer
 from tests.factories import make_experiment, make_method, make_user
@@ -261,3 +263,38 @@ def test_a_tool_that_breaks_leaves_nothing_half_done_and_tells_no_internals(monk
     assert not Finding.objects.exists()
     assert Action.objects.get().state == "failed"
     assert Agent.objects.get().state == AgentState.READY
+
+
+async def test_what_the_lab_refuses_is_written_down_as_by_rest(lab):
+    """Over budget 429, forbidden 403: what detectors count must not depend on the door."""
+    agent, token = await in_thread(outsider)(budgets={"gpu_seconds": 1})
+    _, reading = await in_thread(token_for)(agent.user, scopes=["read"])
+    async with connected(lab, token) as client:
+        assert (await call(client, "submit_experiment", seeds=9, **SUBMISSION))[1] is True
+        assert (await call(client, "comment", finding=999, body="x"))[1] is True  # a mistake, and no refusal
+        assert (await call(client, "no_such_tool"))[1] is True
+    async with connected(lab, reading) as client:
+        assert (await call(client, "notebook", body="x"))[1] is True
+    rows = await in_thread(lambda: list(Refusal.objects.order_by("id").values_list("what", "account", "path")))()
+    assert rows == [
+        ("over_budget", agent.user_id, "/mcp/submit_experiment"),
+        ("forbidden", agent.user_id, "/mcp/notebook"),
+    ]
+
+
+def test_whoever_is_turned_away_at_the_door_is_written_down(lab):
+    agent, _ = outsider()
+    person = make_user("reviewer")
+    assert post(lab, token_for(person)[1])[0] == 403
+    assert post(lab, token_for(agent.user, scopes=["write"])[1])[0] == 403
+    assert post(lab, "aar_unknown")[0] == 401  # nobody's
+    rows = Refusal.objects.order_by("id").values_list("what", "account", "path")
+    assert list(rows) == [("forbidden", person.pk, "/mcp/"), ("forbidden", agent.user_id, "/mcp/")]
+
+
+def test_no_more_than_so_many_an_hour_are_written_down_whatever_the_door(lab):
+    agent, _ = outsider()
+    token = token_for(agent.user, scopes=["write"])[1]
+    for _ in range(MOST_AN_HOUR + 3):
+        assert post(lab, token)[0] == 403
+    assert Refusal.objects.count() == MOST_AN_HOUR

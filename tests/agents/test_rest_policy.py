@@ -17,6 +17,7 @@ from experiments.models import Event, Experiment
 from experiments.services.experiments import submit_experiment
 from experiments.snapshots.models import Snapshot
 from forum.models import Finding
+from oversight.models import Refusal
 from tests.access.matrix import doors
 from tests.agents.conftest import make_campaign, the_agent, thought
 from tests.agents.rest_writes import WRITES, make_outsider
@@ -192,3 +193,18 @@ def test_a_new_endpoint_that_nobody_mapped_is_closed(settings, roles):
     assert answer.status_code == 403
     set_policy(user=make_user("admin"), campaign_id=outsider.agent.campaign_id, rules=[{"effect": "allow"}], reason="x")
     assert Client().post("/api/v1/fresh/", {}, content_type="application/json", headers=headers).status_code == 403
+
+
+def test_a_call_that_is_refused_while_the_token_is_looked_at_is_written_down(roles):
+    outsider, client = make_outsider(), Client()
+    _, reading = token_for(outsider.agent.user, scopes=["read"])
+    write = next(each for each in WRITES if each.route == "api_findings")
+    assert outsider._replace(token=reading).send(client, write).status_code == 403
+    pin = write._replace(path="findings/{finding}/pin/")
+    assert outsider.send(client, pin).status_code == 403
+    rows = Refusal.objects.order_by("id").values_list("what", "account", "path")
+    finding = outsider.rows["finding"]
+    assert list(rows) == [
+        ("forbidden", outsider.agent.user_id, "/api/v1/findings/"),
+        ("forbidden", outsider.agent.user_id, f"/api/v1/findings/{finding}/pin/"),
+    ]
