@@ -22,9 +22,7 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|remove")
         verbs.add_parser("list", help="every workspace with its agent, size and number of files")
         remove = verbs.add_parser("remove", help="remove workspaces of campaigns that ended; snapshots stay")
-        remove.add_argument(
-            "--ended-days", type=_days, required=True, metavar="DAYS", help="ended that long ago"
-        )
+        remove.add_argument("--ended-days", type=_days, required=True, metavar="DAYS", help="ended that long ago")
         remove.add_argument("--yes", action="store_true", help="remove them; without it they are only named")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -1,0 +1,70 @@
+"""What an agent says reaches who watches within a period of one shared timer, also when it says nothing more."""
+
+import json
+import threading
+
+import pytest
+
+from agents import live
+from agents.models import Agent, Step
+from experiments.live import client
+
+AGENT = Agent(pk=7, campaign_id=3)
+
+
+@pytest.fixture
+def heard():
+    """Texts as viewers get them, in order; waits until one is there."""
+    with client().pubsub(ignore_subscribe_messages=True) as channel:
+        channel.subscribe(live.CHANNEL)
+        channel.get_message(timeout=30)  # the subscription itself
+        yield lambda: json.loads(channel.get_message(timeout=30)["data"])["text"]
+
+
+@pytest.fixture
+def timer():
+    """A timer whose periods pass when a test says so."""
+    return live.Timer(start=lambda run: None)
+
+
+def test_the_last_words_are_sent_though_nothing_comes_after_them(heard):
+    with live.Typing(AGENT, Step(number=1)) as typing:
+        typing.say("one ")
+        said = heard()
+        typing.say("two, and then nothing for a long time")
+        said += heard()
+        assert said == "one two, and then nothing for a long time"
+
+
+def test_a_period_gathers_what_was_said_in_it(heard, timer):
+    with live.Typing(AGENT, Step(number=1), timer=timer) as typing:
+        for word in ["a", "b", "c", ""]:
+            typing.say(word)
+        timer.tick()
+        timer.tick()  # nothing was said: nothing is sent
+        typing.say("d")
+        timer.tick()
+        typing.say("e")
+    assert [heard(), heard(), heard()] == ["abc", "d", "e"]  # the end of the block does not wait for a period
+
+
+def test_all_that_speak_share_one_timer_which_rests_when_nobody_does():
+    started = []
+    timer = live.Timer(start=started.append)
+    with live.Typing(AGENT, Step(number=1), timer=timer), live.Typing(AGENT, Step(number=2), timer=timer):
+        assert len(started) == 1
+        assert timer.speaking == 2
+    assert timer.speaking == 0
+    with live.Typing(AGENT, Step(number=3)):
+        pass
+    assert sum(thread.name == "typing" for thread in threading.enumerate()) == 1
+
+
+def test_a_broker_that_is_away_costs_only_the_live_view(timer, monkeypatch):
+    def away():
+        raise live.redis.ConnectionError("away")
+
+    monkeypatch.setattr(live, "client", away)
+    with live.Typing(AGENT, Step(number=1), timer=timer) as typing:
+        typing.say("a")
+        timer.tick()
