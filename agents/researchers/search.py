@@ -156,7 +156,7 @@ def _known(agent: "Agent", benchmark: Benchmark) -> list[Experiment]:
     return list(scored.select_related("method").order_by("pk"))
 
 
-def _tried(agent: "Agent", benchmark: Benchmark) -> set[tuple[str, str]]:
+def _tried(agent: "Agent", benchmark: Benchmark) -> set[tuple[str, tuple[tuple[str, Any], ...]]]:
     """What anybody of the campaign has run or is running: the same again would get the same seeds, score or error."""
     others = Experiment.objects.filter(campaign=agent.campaign_id, benchmark=benchmark)
     others = others.exclude(state=ExperimentState.CANCELLED)
@@ -224,8 +224,9 @@ def _thought(say: Callable[[str], None], text: str, *calls: tuple[str, dict[str,
     return Thought([{"type": "text", "text": text}, *uses], made, "tool_use")
 
 
-def _key(options: Mapping[str, Any]) -> str:
-    return repr(sorted(options.items()))
+def _key(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Equal for equal options: what was 1.0 comes back from the database as 1."""
+    return tuple(sorted(options.items()))
 
 
 def _words(options: Mapping[str, Any]) -> str:

@@ -72,6 +72,18 @@ def test_its_direction_comes_first_and_no_proposal_is_run_twice(world):
     assert len(set(keys)) == len(keys)
 
 
+def test_a_default_that_the_database_writes_without_its_point_is_not_run_again(roles):
+    power = {"type": "number", "default": 1.0, "minimum": 0.0, "maximum": 4.0}
+    make_method("product", options_schema={"properties": {"own_power": power}, "additionalProperties": False})
+    made = make_campaign(agents=[AgentPlan(researcher="search", direction="ensembling")])
+    agent = the_agent(made)
+    run_until_idle(agent)
+    own = Experiment.objects.filter(submitter=agent.user).order_by("pk")
+    assert repr(own[0].options["own_power"]) == "1"  # 1.0 by its recipe
+    keys = [(each.method.name, str(sorted(each.options.items()))) for each in own]
+    assert len(set(keys)) == len(keys)
+
+
 def test_it_finds_what_this_world_rewards(world):
     agent = the_agent(world)
     run_until_idle(agent)
