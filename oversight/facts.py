@@ -63,7 +63,7 @@ class Attempt:
     """Another execution of what may be the same method on the same benchmark by the same submitter.
 
     same: "digest" for the very same method (another replicate), "code" for code that differs in comments or layout
-    only, "options" for options equal to two digits. scored_runs: seeds whose score its submitter saw.
+    only, "options" for options equal to two digits. scored_runs: other seeds than its own whose score was seen.
     """
 
     experiment: int

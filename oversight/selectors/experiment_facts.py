@@ -102,12 +102,15 @@ def _team(row: Experiment) -> "QuerySet[Experiment]":
 
 
 def _attempts(row: Experiment, files: Mapping[str, str]) -> list[Attempt]:
-    """Executions by the same account of what may be the same method."""
+    """Executions by the same account of what may be the same method. Only seeds that this one has not count as seen:
+    a submission made again has its seeds again, and with them its score.
+    """
     others = Experiment.objects.filter(benchmark=row.benchmark_id, submitter=row.submitter_id, method=row.method_id)
     others = (
         others.exclude(pk=row.pk).select_related("snapshot").defer("snapshot__files").order_by("-id")[:MOST_ATTEMPTS]
     )
     own = likeness_of(row.snapshot) if row.snapshot else options_likeness(row.method.name, row.options)
+    seeds = set(row.runs.values_list("seed", flat=True))
     found = []
     for other in others:
         if other.method_digest == row.method_digest:
@@ -118,7 +121,7 @@ def _attempts(row: Experiment, files: Mapping[str, str]) -> list[Attempt]:
             same = "options"
         else:
             continue
-        scored = other.runs.filter(state=RunState.SCORED).count()
+        scored = other.runs.filter(state=RunState.SCORED).exclude(seed__in=seeds).count()
         found.append(Attempt(other.pk, same, other.state, scored, other.dev_accuracy))
     return found
 

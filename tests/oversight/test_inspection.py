@@ -143,6 +143,15 @@ def test_the_seed_ledger_looks_again_when_a_finding_cites(benchmark, sent):
     assert any(piece.get("row") == first.pk for piece in flag.evidence)
 
 
+def test_the_same_submission_again_hunts_no_seeds(benchmark, sent):
+    user = make_user()
+    first, again = scored(benchmark, user), scored(benchmark, user)
+    assert [run.seed for run in first.runs.all()] == [run.seed for run in again.runs.all()]
+    post_finding(user=user, kind="result", title="It works", body="It does", experiments=[again.pk])
+    inspect(again)
+    assert Flag.objects.count() == 0
+
+
 def test_what_descends_from_a_held_experiment_is_tainted(benchmark):
     user, other = make_user(), make_user()
     guilty = scored(benchmark, user)
