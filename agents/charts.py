@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.http import Http404
-
 from agents.models import Agent, Step
 from agents.services.budgets import MICRO
 from experiments.charts import CHARTS
 from experiments.charts._chart import Chart, Figure
 from experiments.charts._paint import style
+from experiments.errors import NotFound
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -44,7 +43,7 @@ class AgentSpend(Chart[SpendRow]):
         asked = params.get("agent", "")
         agent = Agent.objects.visible_to(user).filter(pk=int(asked)).first() if _is_id(asked) else None
         if agent is None:
-            raise Http404("no such agent")
+            raise NotFound("no such agent")
         money = tokens = 0
         rows = []
         booked = Step.objects.filter(agent=agent, finished_at__isnull=False).order_by("number")

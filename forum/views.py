@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from experiments.archives.models import is_imported
-from experiments.errors import InvalidInput, LabError, NotFound
+from experiments.errors import InvalidInput, LabError
 from experiments.texts import clean_text
 from experiments.views.access import action, form_page, is_fragment, page, show
 from forum.feeds import feed_address
@@ -54,10 +54,7 @@ def forum(request: HttpRequest) -> HttpResponse:
 def finding(request: HttpRequest, finding_id: int) -> HttpResponse:
     """One thread, which thereby counts as read; htmx asks for what moves."""
     after = request.GET.get("after", "")
-    try:
-        found = thread(request.user, finding_id, after=int(after) if after.isascii() and after.isdecimal() else 0)
-    except NotFound as error:
-        raise Http404(str(error)) from error
+    found = thread(request.user, finding_id, after=int(after) if after.isascii() and after.isdecimal() else 0)
     answer = show(request, "forum/finding.html", _thread_context(request, found), fragment="forum/_thread.html")
     mark_read(user=cast("User", request.user), finding_id=finding_id, last_comment=_last_seen(found))
     return answer

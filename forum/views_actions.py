@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from experiments.errors import Forbidden, LabError, NotFound
-from experiments.views.access import action, is_fragment
+from experiments.errors import LabError
+from experiments.views.access import action, is_fragment, objection
 from forum.models import Finding
 from forum.permissions import can_write
 from forum.selectors.finding_page import finding_of
@@ -38,8 +37,7 @@ def finding_comment(request: HttpRequest, finding_id: int) -> HttpResponse:
     try:
         written = comment(user=_user(request), finding_id=finding_id, body=body)
     except LabError as error:
-        _raise_if_barred(error)
-        context = {"finding": finding_of(request.user, finding_id), "body": body, "error": str(error)}
+        context = {"finding": finding_of(request.user, finding_id), "body": body, "error": objection(error)}
         return render(request, "forum/comment_refused.html", context, status=422)
     return redirect(f"{written.finding.get_absolute_url()}#comment-{written.pk}")
 
@@ -51,8 +49,7 @@ def finding_vote(request: HttpRequest, finding_id: int) -> HttpResponse:
     try:
         vote(user=_user(request), finding_id=finding_id, value=int(value) if value in ("1", "-1", "0") else 2)
     except LabError as error:
-        _raise_if_barred(error)
-        messages.error(request, f"The vote {error}.")
+        messages.error(request, f"The vote {objection(error)}.")
     if not is_fragment(request):
         return redirect("finding", finding_id)
     (shown,) = shown_findings(request.user, [finding_of(request.user, finding_id)])
@@ -92,16 +89,7 @@ def _curate(request: HttpRequest, verb: str, **target: int) -> None:
         service(user=_user(request), **target, **reason)
         messages.success(request, said)
     except LabError as error:
-        _raise_if_barred(error)
-        messages.error(request, f"The reason {error}.")
-
-
-def _raise_if_barred(error: LabError) -> None:
-    """What may not be done or seen becomes its error page."""
-    if isinstance(error, Forbidden):
-        raise PermissionDenied(str(error)) from error
-    if isinstance(error, NotFound):
-        raise Http404(str(error)) from error
+        messages.error(request, f"The reason {objection(error)}.")
 
 
 def _user(request: HttpRequest) -> "User":

@@ -7,7 +7,8 @@ from rest_framework.views import APIView
 
 from agents.models import Agent
 from agents.selectors.campaigns import agent_of, agents_for, entries_after
-from agents.serializers import campaigns as shapes
+from agents.serializers import agents as shapes
+from agents.serializers.budgets import amounts
 from agents.services.control import message_agent, pause_agent, resume_agent, stop_agent
 from experiments.api.access import caller
 from experiments.api.reading import link, page, read_body, read_query
@@ -75,7 +76,7 @@ class Resume(APIView):
             user=caller(request),
             agent_id=agent_id,
             reason=given["reason"],
-            add_budget=shapes.amounts(given["add_budget"]),
+            add_budget=amounts(given["add_budget"]),
             kinds=given["latches"] or None,
         )
         return _shown(request, agent)

@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 from agents.selectors.approvals import approval_of, approvals_for, policy_for
 from agents.serializers import approvals as shapes
-from agents.serializers.campaigns import PolicyChange, PolicyFacts
+from agents.serializers.policies import PolicyChange, PolicyFacts
 from agents.services.approvals import approve, refuse
 from agents.services.policies import set_policy
 from experiments.api.access import caller

@@ -14,6 +14,8 @@ from agents.permissions import can_run_campaigns
 from agents.selectors.campaigns import campaign_detail, campaign_of, campaigns_for
 from agents.selectors.estimates import bounds, estimate, estimate_of, grouped
 from agents.serializers import campaigns as shapes
+from agents.serializers import estimates
+from agents.serializers.budgets import amounts
 from agents.services.campaigns import (
     AgentPlan,
     create_campaign,
@@ -61,7 +63,7 @@ class Campaigns(APIView):
                 brief=given["brief"],
                 benchmarks=given["benchmarks"],
                 agents=[_plan(each) for each in given["agents"]],
-                budgets=shapes.amounts(given["budget"]),
+                budgets=amounts(given["budget"]),
                 deadline=given["deadline"],
                 policy=given["policy"],
             )
@@ -76,30 +78,28 @@ class Estimates(APIView):
     """What a campaign will take."""
 
     @extend_schema(
-        operation_id="campaigns_estimate_made", parameters=[shapes.EstimateQuery], responses=shapes.EstimateFacts
+        operation_id="campaigns_estimate_made", parameters=[estimates.EstimateQuery], responses=estimates.EstimateFacts
     )
     def get(self, request: Request) -> Response:
         """Of one that has been made: ?campaign=12."""
         _may_plan(request)
-        query = read_query(shapes.EstimateQuery, request)
-        return Response(shapes.EstimateFacts(estimate_of(campaign_of(request.user, query["campaign"]))).data)
+        query = read_query(estimates.EstimateQuery, request)
+        return Response(estimates.EstimateFacts(estimate_of(campaign_of(request.user, query["campaign"]))).data)
 
     @extend_schema(
-        operation_id="campaigns_estimate", request=shapes.EstimateInput, responses={200: shapes.EstimateFacts}
+        operation_id="campaigns_estimate", request=estimates.EstimateInput, responses={200: estimates.EstimateFacts}
     )
     def post(self, request: Request) -> Response:
         """Of one that is only thought of: the body of `POST campaigns/`; nothing is made."""
         _may_plan(request)
-        given = read_body(shapes.EstimateInput, request)
+        given = read_body(estimates.EstimateInput, request)
         found = estimate(
             benchmarks=given["benchmarks"],
             agents=grouped((each["researcher"], each["model"]) for each in given["agents"]),
-            budgets=bounds(
-                shapes.amounts(given["budget"]), [shapes.amounts(each["budget"]) for each in given["agents"]]
-            ),
+            budgets=bounds(amounts(given["budget"]), [amounts(each["budget"]) for each in given["agents"]]),
             deadline=given["deadline"],
         )
-        return Response(shapes.EstimateFacts(found).data)
+        return Response(estimates.EstimateFacts(found).data)
 
 
 class CampaignView(APIView):
@@ -164,7 +164,7 @@ def _plan(given: dict[str, Any]) -> AgentPlan:
         direction=given["direction"],
         brief=given["brief"],
         name=given["name"],
-        budgets=shapes.amounts(given["budget"]),
+        budgets=amounts(given["budget"]),
     )
 
 

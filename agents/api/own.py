@@ -7,7 +7,8 @@ from rest_framework.views import APIView
 
 from agents.selectors.me import own_agent
 from agents.selectors.news import news_of
-from agents.serializers import campaigns as shapes
+from agents.serializers import own as shapes
+from agents.serializers.agents import AgentFacts
 from agents.services.notebooks import save_notebook
 from agents.services.outside import finish_own_work
 from agents.services.reports import report
@@ -48,12 +49,12 @@ class NewsView(APIView):
 class Finish(APIView):
     """The end of an outside agent's research."""
 
-    @extend_schema(operation_id="me_finish", request=shapes.FinishInput, responses=shapes.AgentFacts)
+    @extend_schema(operation_id="me_finish", request=shapes.FinishInput, responses=AgentFacts)
     def post(self, request: Request) -> Response:
         """For good; its campaign finishes when every agent has."""
         given = read_body(shapes.FinishInput, request)
         finish_own_work(agent_id=own_agent(caller(request)).pk, summary=given["summary"])
-        return Response(shapes.AgentFacts(own_agent(caller(request))).data)
+        return Response(AgentFacts(own_agent(caller(request))).data)
 
 
 class EventsAndReports(Events):

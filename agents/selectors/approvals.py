@@ -25,12 +25,9 @@ def approvals_for(user: "Actor", query: Mapping[str, Any]) -> "QuerySet[Approval
 
 def approval_of(user: "Actor", approval_id: int) -> Approval:
     """Raises: NotFound, also for whoever may not see the lab; Forbidden."""
-    if not can_view_lab(user):
+    if not can_view_lab(user) or not Approval.objects.filter(pk=approval_id).exists():
         raise NotFound(f"no approval {approval_id}")
-    found = approvals_for(user, {}).filter(pk=approval_id).first()
-    if found is None:
-        raise NotFound(f"no approval {approval_id}")
-    return found
+    return approvals_for(user, {}).get(pk=approval_id)
 
 
 def policy_for(user: "Actor", campaign_id: int) -> Policy:

@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from agents.serializers.campaigns import AgentFacts, BudgetFacts
+from agents.serializers.agents import AgentFacts
+from agents.serializers.budgets import BudgetFacts
 from experiments.serializers.benchmarks import UploadBudget
 
 

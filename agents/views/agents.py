@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from agents.charts import AGENT_SPEND
@@ -13,9 +12,9 @@ from agents.selectors.pages import agent_page_of, notebook_page_of
 from agents.services.control import message_agent, pause_agent, resume_agent, stop_agent
 from agents.views.answers import Said, tell
 from experiments.charts import prepare
-from experiments.errors import Forbidden, LabError, NotFound
+from experiments.errors import LabError
 from experiments.selectors.activity import last_event_number
-from experiments.views.access import action, is_fragment, page, person, show
+from experiments.views.access import action, is_fragment, objection, page, person, show
 
 _PARTS = {name: f"agents/_agent_{name}.html" for name in ("live", "controls", "latches")}
 
@@ -34,10 +33,7 @@ def agent_detail(request: HttpRequest, agent_id: int) -> HttpResponse:
 @page
 def agent_notebook(request: HttpRequest, agent_id: int, version: int) -> HttpResponse:
     """One version of its notebook, with what changed."""
-    try:
-        shown = notebook_page_of(request.user, agent_id, version)
-    except NotFound as error:
-        raise Http404(str(error)) from error
+    shown = notebook_page_of(request.user, agent_id, version)
     context = {"agent": shown.agent, "book": shown.book, "latest": shown.latest, "changes": shown.changes}
     return show(request, "agents/agent_notebook.html", context)
 
@@ -89,12 +85,8 @@ def _control(request: HttpRequest, agent_id: int, verb: Callable[[], Agent], *, 
     try:
         agent = verb()
         said = Said(f"{agent.name} is {agent.get_state_display().lower()}.", "good")
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
-    except NotFound as error:
-        raise Http404(str(error)) from error
     except LabError as error:
-        said = Said(str(error), "bad")
+        said = Said(objection(error), "bad")
     if is_fragment(request):
         return show(request, "", _context(request, agent_id) | {"said": said}, fragment=_PARTS[part])
     tell(request, said)
@@ -102,10 +94,7 @@ def _control(request: HttpRequest, agent_id: int, verb: Callable[[], Agent], *, 
 
 
 def _context(request: HttpRequest, agent_id: int, *, before: int | None = None) -> dict[str, object]:
-    try:
-        shown = agent_page_of(request.user, agent_id, before=before)
-    except NotFound as error:
-        raise Http404(str(error)) from error
+    shown = agent_page_of(request.user, agent_id, before=before)
     campaign = shown.campaign.pk
     return {
         "shown": shown,

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
@@ -29,10 +29,10 @@ from agents.services.policies import current_policy, set_policy
 from agents.views.answers import Said, tell
 from experiments.archives.importing import imported_campaign
 from experiments.charts import prepare
-from experiments.errors import Forbidden, LabError, NotFound
+from experiments.errors import LabError
 from experiments.permissions import can_see_holdout
 from experiments.selectors.activity import last_event_number, latest_events
-from experiments.views.access import action, form_page, is_fragment, page, person, show
+from experiments.views.access import action, form_page, is_fragment, objection, page, person, show
 
 _PARTS = {
     "live": "agents/_glance.html",
@@ -52,7 +52,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 @page
 def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """One campaign; htmx asks for its agents alone, or for its events."""
-    campaign = _campaign_or_404(request, campaign_id)
+    campaign = campaign_of(request.user, campaign_id)
     part = request.GET.get("part", "live") if is_fragment(request) else ""
     context = controls(request.user, campaign) | {"live_url": request.path}
     context |= {"live_campaign": campaign_id, "live_after": last_event_number(campaign_id)}
@@ -119,7 +119,7 @@ def campaign_stop(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @action
 def campaign_policy(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Another preset; how long approvals wait and whether flags hold stays as it was."""
-    campaign, form = _campaign_or_404(request, campaign_id), PolicyChoice(request.POST)
+    campaign, form = campaign_of(request.user, campaign_id), PolicyChoice(request.POST)
     try:
         before = current_policy(campaign_id)
         kept: dict[str, Any] = (
@@ -133,10 +133,8 @@ def campaign_policy(request: HttpRequest, campaign_id: int) -> HttpResponse:
             **kept,
         )
         said = Said(f"Version {made.version} is in force.", "good")
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
     except LabError as error:
-        said = Said(str(error), "bad")
+        said = Said(objection(error), "bad")
     if is_fragment(request):
         context = {"campaign": campaign, "said": said, **_policy(request, campaign)}
         return show(request, "", context, fragment=_PARTS["policy"])
@@ -180,21 +178,10 @@ def _with_reason(request: HttpRequest, campaign_id: int, verb: Callable[..., Cam
 def _control(request: HttpRequest, campaign_id: int, verb: Callable[[], Campaign]) -> HttpResponse:
     try:
         said = Said(f"The campaign is {verb().get_state_display().lower()}.", "good")
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
-    except NotFound as error:
-        raise Http404(str(error)) from error
     except LabError as error:
-        said = Said(str(error), "bad")
+        said = Said(objection(error), "bad")
     if is_fragment(request):
-        context = controls(request.user, _campaign_or_404(request, campaign_id)) | {"said": said}
+        context = controls(request.user, campaign_of(request.user, campaign_id)) | {"said": said}
         return show(request, "", context, fragment=_PARTS["controls"])
     tell(request, said)
     return redirect("campaign", campaign_id)
-
-
-def _campaign_or_404(request: HttpRequest, campaign_id: int) -> Campaign:
-    try:
-        return campaign_of(request.user, campaign_id)
-    except NotFound as error:
-        raise Http404(str(error)) from error

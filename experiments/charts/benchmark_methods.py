@@ -8,7 +8,8 @@ from experiments.charts._chart import Chart, Figure
 from experiments.charts._forest import forest
 from experiments.charts._score_marks import score_marks
 from experiments.models import Experiment
-from experiments.selectors.figures import ScoreRow, benchmark_or_404, best_per, score_rows
+from experiments.selectors.api_benchmarks import benchmark_of
+from experiments.selectors.figures import ScoreRow, best_per, score_rows
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -28,7 +29,7 @@ class BenchmarkMethods(Chart[ScoreRow]):
 
     def rows(self, user: "Actor", params: Mapping[str, str]) -> Sequence[ScoreRow]:
         """params: benchmark (slug)."""
-        benchmark = benchmark_or_404(user, params.get("benchmark", ""))
+        benchmark = benchmark_of(user, params.get("benchmark", ""))
         own = Experiment.objects.visible_to(user).filter(benchmark=benchmark)
         return score_rows(user, best_per(own, "method"), label="method")
 

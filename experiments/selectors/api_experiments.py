@@ -68,7 +68,7 @@ def experiment_facts(user: "Actor", experiments: Sequence[Experiment]) -> list[E
 
 def experiment_of(user: "Actor", experiment_id: int) -> Experiment:
     """Raises: NotFound, also for one that this user may not see."""
-    found = Experiment.objects.visible_to(user).select_related("benchmark", "method", "submitter")
+    found = Experiment.objects.visible_to(user).select_related("benchmark", "method", "submitter", "rerun_of")
     experiment: Experiment | None = found.filter(pk=experiment_id).first()
     if experiment is None:
         raise NotFound(f"there is no experiment {experiment_id}")

@@ -12,10 +12,10 @@ from experiments.indexes import best_first
 from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, Standing
 from experiments.models import Baseline, Benchmark, Experiment, Item, ReferenceResult
 from experiments.permissions import can_see_holdout
+from experiments.selectors.api_benchmarks import benchmark_of
 from experiments.selectors.api_budgets import leak_of, upload_budget
 from experiments.selectors.experiment_page import flat
 from experiments.selectors.experiment_table import ExperimentRow, as_rows
-from experiments.selectors.figures import benchmark_or_404
 from experiments.selectors.leaderboard_page import reference_rows
 from experiments.selectors.scores import Score, dev_score
 from metrics import MEASURABLE_GAP_OVER_SE
@@ -108,7 +108,7 @@ def benchmark_cards(user: "Actor") -> list[BenchmarkCard]:
 
 def benchmark_page_of(user: "Actor", slug: str) -> BenchmarkPage:
     """Raises: Http404."""
-    benchmark = benchmark_or_404(user, slug)
+    benchmark = benchmark_of(user, slug)
     holdout = can_see_holdout(user)
     lines = [line for line in benchmark.baselines.all() if holdout or line.split != "holdout"]
     lines.sort(key=lambda line: (line.split, _BY_ARM.index(line.arm)))

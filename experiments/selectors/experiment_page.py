@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.http import Http404
-
 from experiments.lifecycle import RUN_TERMINAL
 from experiments.looks import MOVING
 from experiments.models import Baseline, Experiment, Run
 from experiments.permissions import can_see_holdout
+from experiments.selectors.api_experiments import experiment_of
 from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
 
 if TYPE_CHECKING:
@@ -79,22 +78,9 @@ class ExperimentPage:
         return str(self.experiment.pk)
 
 
-def experiment_or_404(user: "Actor", experiment_id: int) -> Experiment:
-    """A missing experiment and a hidden one both answer 404."""
-    found: Experiment | None = (
-        Experiment.objects.visible_to(user)
-        .select_related("benchmark", "method", "submitter", "rerun_of")
-        .filter(pk=experiment_id)
-        .first()
-    )
-    if found is None:
-        raise Http404(f"no experiment {experiment_id}")
-    return found
-
-
 def experiment_page_of(user: "Actor", experiment_id: int) -> ExperimentPage:
     """Raises: Http404."""
-    experiment = experiment_or_404(user, experiment_id)
+    experiment = experiment_of(user, experiment_id)
     holdout = can_see_holdout(user)
     runs = list(experiment.runs.defer("curves").order_by("seed_index"))
     return ExperimentPage(
@@ -133,7 +119,7 @@ def option_lines(experiment: Experiment) -> list[OptionLine]:
 
 def export_of(user: "Actor", experiment_id: int) -> dict[str, Any]:
     """Everything about one experiment that this user may see, as JSON values. Raises: Http404."""
-    experiment = experiment_or_404(user, experiment_id)
+    experiment = experiment_of(user, experiment_id)
     holdout = can_see_holdout(user)
     hidden = set() if holdout else {"holdout_accuracy", "holdout_pgr", "holdout_score"}
     facts = [

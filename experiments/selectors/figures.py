@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
-from django.http import Http404
 from django.utils import timezone
 
+from experiments.errors import NotFound
 from experiments.lifecycle import ExperimentState, RunState, Standing
-from experiments.models import Benchmark, Experiment, Run
+from experiments.models import Experiment, Run
 from experiments.permissions import can_see_holdout
-from experiments.selectors.experiment_page import experiment_or_404
+from experiments.selectors.api_experiments import experiment_of
 from experiments.selectors.scores import Score, dev_score, holdout_score
 
 if TYPE_CHECKING:
@@ -81,14 +81,6 @@ class HourRow:
     cancelled: int
 
 
-def benchmark_or_404(user: "Actor", slug: str) -> Benchmark:
-    """Raises: Http404 for an unknown benchmark."""
-    found: Benchmark | None = Benchmark.objects.visible_to(user).filter(slug=slug).first()
-    if found is None:
-        raise Http404(f"no benchmark {slug}")
-    return found
-
-
 def score_rows(user: "Actor", experiments: Iterable[Experiment], *, label: str = "title") -> list[ScoreRow]:
     """Dev rows, and holdout rows for whoever may see them.
 
@@ -126,10 +118,10 @@ def best_per(experiments: QuerySet[Experiment], column: str) -> list[Experiment]
 
 
 def seed_rows(user: "Actor", ids: Sequence[int]) -> list[SeedRow]:
-    """Every run of the experiments, seed by seed. Raises: Http404 when none of them is visible."""
+    """Every run of the experiments, seed by seed. Raises: NotFound when none of them is visible."""
     experiments = chosen_experiments(user, ids)
     if not experiments:
-        raise Http404("no such experiment")
+        raise NotFound("no such experiment")
     runs = Run.objects.filter(experiment__in=experiments).only(
         "experiment_id", "seed_index", "state", "dev_pgr", "dev_accuracy"
     )
@@ -140,8 +132,8 @@ def seed_rows(user: "Actor", ids: Sequence[int]) -> list[SeedRow]:
 
 
 def curve_rows(user: "Actor", experiment_id: int) -> list[CurveRow]:
-    """What the runs of one experiment reported while they trained. Raises: Http404."""
-    experiment = experiment_or_404(user, experiment_id)
+    """What the runs of one experiment reported while they trained. Raises: NotFound."""
+    experiment = experiment_of(user, experiment_id)
     runs = experiment.runs.exclude(curves=[]).only("experiment_id", "seed_index", "curves").order_by("seed_index")
     return [
         CurveRow(experiment_id, run.seed_index, curve["name"], curve.get("x_label", "step"), float(x), float(y))

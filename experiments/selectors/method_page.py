@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
-from django.http import Http404
 
+from experiments.errors import NotFound
 from experiments.models import Experiment, Method
 from experiments.options import describe
 from experiments.selectors.experiment_table import ExperimentRow, as_rows
@@ -40,10 +40,10 @@ def method_list() -> list[Method]:
 
 
 def method_page_of(user: "Actor", name: str) -> MethodPage:
-    """Raises: Http404."""
+    """Raises: NotFound."""
     method = Method.objects.filter(name=name).first()
     if method is None:
-        raise Http404(f"no method {name}")
+        raise NotFound(f"no method {name}")
     properties, definitions = (method.options_schema.get(key, {}) for key in ("properties", "$defs"))
     best = best_per(Experiment.objects.visible_to(user).filter(method=method), "benchmark")
     return MethodPage(

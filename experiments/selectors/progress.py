@@ -9,7 +9,7 @@ from django.db.models import F, Max, Window
 
 from experiments.lifecycle import ExperimentState, MethodClass, Standing
 from experiments.models import Baseline, Benchmark, Experiment
-from experiments.selectors.figures import benchmark_or_404
+from experiments.selectors.api_benchmarks import benchmark_of
 from experiments.selectors.scores import dev_score
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def best_steps(user: "Actor", benchmark_slug: str, *, campaign: int = 0) -> list
 
     campaign: only what was submitted in it; 0 for everybody's.
     """
-    benchmark = benchmark_or_404(user, benchmark_slug)
+    benchmark = benchmark_of(user, benchmark_slug)
     counted = Experiment.objects.visible_to(user).filter(
         benchmark=benchmark,
         standing=Standing.COUNTED,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
 
+from experiments.errors import Forbidden, LabError, NotFound
 from experiments.permissions import can_view_lab
 from experiments.selectors.activity import last_event_number
 
@@ -43,6 +44,13 @@ def show(request: HttpRequest, template: str, context: dict[str, Any], *, fragme
     return render(request, template, {"live_after": last_event_number(), **context})
 
 
+def objection(error: LabError) -> str:
+    """What a service objects to, for the page; what may not be done or seen is raised on and becomes its error page."""
+    if isinstance(error, Forbidden | NotFound):
+        raise error
+    return str(error)
+
+
 def person(request: HttpRequest) -> "User":
     """Who asks; behind `page`, `action` and `form_page` somebody does."""
     return cast("User", request.user)
@@ -62,7 +70,12 @@ def _for_people(view: View[Rest]) -> View[Rest]:
             return redirect_to_login(request.get_full_path())
         if not can_view_lab(request.user):
             raise PermissionDenied
-        response = view(request, *args, **kwargs)
+        try:
+            response = view(request, *args, **kwargs)
+        except Forbidden as error:
+            raise PermissionDenied(str(error)) from error
+        except NotFound as error:
+            raise Http404(str(error)) from error
         # one address, two answers: a cache must not give the back button a fragment
         patch_vary_headers(response, ["HX-Request", "Cookie"])
         if "Cache-Control" not in response:

@@ -2,40 +2,40 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from experiments.errors import Forbidden, LabError, NotFound
+from experiments.errors import LabError
 from experiments.permissions import can_manage_benchmarks, can_rerun
-from experiments.selectors.experiment_page import experiment_or_404
-from experiments.selectors.figures import benchmark_or_404
+from experiments.selectors.api_benchmarks import benchmark_of
+from experiments.selectors.api_experiments import experiment_of
 from experiments.services.benchmarks import request_preparation
 from experiments.services.experiments import cancel_experiment, rerun_experiment
-from experiments.views.access import action, person
+from experiments.views.access import action, objection, person
 
 
 @action
 def experiment_cancel(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """Stops what has not ended; a second click, or one that came too late, changes nothing and says so."""
-    experiment_or_404(request.user, experiment_id)
+    experiment_of(request.user, experiment_id)
     try:
         cancel_experiment(user=person(request), experiment_id=experiment_id)
         messages.success(request, "Cancelled. What was scored before stays.")
     except LabError as error:
-        _say(request, error)
+        messages.error(request, objection(error))
     return redirect("experiment", experiment_id)
 
 
 @action
 def experiment_rerun(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """The same method and options on fresh seeds, as an experiment of its own."""
-    experiment_or_404(request.user, experiment_id)
+    experiment_of(request.user, experiment_id)
     if not can_rerun(request.user):
         raise PermissionDenied
     try:
         rerun = rerun_experiment(user=person(request), experiment_id=experiment_id)
     except LabError as error:
-        _say(request, error)
+        messages.error(request, objection(error))
         return redirect("experiment", experiment_id)
     messages.success(request, f"Submitted as #{rerun.pk}, with {rerun.seeds} fresh seeds.")
     return redirect("experiment", rerun.pk)
@@ -44,21 +44,12 @@ def experiment_rerun(request: HttpRequest, experiment_id: int) -> HttpResponse:
 @action
 def benchmark_prepare(request: HttpRequest, slug: str) -> HttpResponse:
     """Asks the workers to prepare a benchmark."""
-    benchmark_or_404(request.user, slug)
+    benchmark_of(request.user, slug)
     if not can_manage_benchmarks(request.user):
         raise PermissionDenied
     try:
         request_preparation(user=person(request), slug=slug)
         messages.success(request, "A worker will take it up; its progress shows here.")
     except LabError as error:
-        _say(request, error)
+        messages.error(request, objection(error))
     return redirect("benchmark", slug)
-
-
-def _say(request: HttpRequest, error: LabError) -> None:
-    """An objection as a message; what may not be done or seen as its error page."""
-    if isinstance(error, Forbidden):
-        raise PermissionDenied(str(error)) from error
-    if isinstance(error, NotFound):
-        raise Http404(str(error)) from error
-    messages.error(request, str(error))

@@ -7,8 +7,9 @@ from experiments.charts._ids import read_ids
 from experiments.forms import ExperimentFilters
 from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.selectors.activity import events_of
+from experiments.selectors.api_experiments import experiment_of
 from experiments.selectors.compare_page import compare_page_of
-from experiments.selectors.experiment_page import experiment_or_404, experiment_page_of, export_of
+from experiments.selectors.experiment_page import experiment_page_of, export_of
 from experiments.selectors.experiment_table import as_rows, experiment_page, export_rows
 from experiments.selectors.people import submitters
 from experiments.views.access import is_fragment, page, show
@@ -37,7 +38,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 @page
 def experiment_row(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """One line of the table, for live updates."""
-    rows = as_rows(request.user, [experiment_or_404(request.user, experiment_id)])
+    rows = as_rows(request.user, [experiment_of(request.user, experiment_id)])
     return show(
         request, "experiments/_experiment_row.html", {"row": rows[0]}, fragment="experiments/_experiment_row.html"
     )

@@ -1,16 +1,15 @@
 """Pages of snapshots: the list, one of them, one file, the difference of two, the archive, and running one."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from experiments.charts import prepare
-from experiments.errors import LabError, NotFound
+from experiments.errors import LabError
 from experiments.forms import RunSnapshot
 from experiments.permissions import can_submit
 from experiments.selectors.new_experiment import benchmarks_for_code
@@ -41,7 +40,7 @@ def snapshots(request: HttpRequest) -> HttpResponse:
 @page
 def snapshot(request: HttpRequest, snapshot_id: int) -> HttpResponse:
     """One of them: files, lineage, experiments."""
-    shown = _or_404(lambda: snapshot_page_of(request.user, snapshot_id))
+    shown = snapshot_page_of(request.user, snapshot_id)
     context = {"shown": shown, "snapshot": shown.snapshot, "can_submit": can_submit(request.user)}
     context["lineage"] = prepare("snapshot-lineage", request.user, {"snapshot": snapshot_id})
     return show(request, "experiments/snapshot_detail.html", context)
@@ -50,7 +49,7 @@ def snapshot(request: HttpRequest, snapshot_id: int) -> HttpResponse:
 @page
 def snapshot_file(request: HttpRequest, snapshot_id: int, path: str) -> HttpResponse:
     """One file on a page of its own."""
-    text = _or_404(lambda: selectors.file_text(snapshot_id, path))
+    text = selectors.file_text(snapshot_id, path)
     context = {"snapshot_id": snapshot_id, "path": path, "text": text}
     return show(request, "experiments/snapshot_file.html", context)
 
@@ -58,14 +57,14 @@ def snapshot_file(request: HttpRequest, snapshot_id: int, path: str) -> HttpResp
 @page
 def snapshot_diff(request: HttpRequest, snapshot_id: int, other: int) -> HttpResponse:
     """What changed from the first to the second."""
-    compared = _or_404(lambda: comparison_of(snapshot_id, other))
+    compared = comparison_of(snapshot_id, other)
     return show(request, "experiments/snapshot_diff.html", {"compared": compared})
 
 
 @page
 def snapshot_archive(request: HttpRequest, snapshot_id: int) -> HttpResponse:
     """All files as tar.gz."""
-    files = _or_404(lambda: selectors.files_of(snapshot_id))
+    files = selectors.files_of(snapshot_id)
     name = f'attachment; filename="snapshot-{snapshot_id}.tar.gz"'
     headers = {"Content-Disposition": name}
     return HttpResponse(write_archive(files), content_type="application/gzip", headers=headers)
@@ -75,9 +74,9 @@ def snapshot_archive(request: HttpRequest, snapshot_id: int) -> HttpResponse:
 @form_page
 def snapshot_run(request: HttpRequest, snapshot_id: int) -> HttpResponse:
     """An experiment with this code."""
+    found = selectors.snapshot_detail(snapshot_id)
     if not can_submit(request.user):
         raise PermissionDenied
-    found = _or_404(lambda: selectors.snapshot_detail(snapshot_id))
     form = RunSnapshot(request.POST or None, benchmarks=benchmarks_for_code(request.user))
     if request.method == "POST" and form.is_valid():
         try:
@@ -90,10 +89,3 @@ def snapshot_run(request: HttpRequest, snapshot_id: int) -> HttpResponse:
     answer = show(request, "experiments/snapshot_run.html", {"form": form, "snapshot": found})
     answer.status_code = 422 if form.errors else 200
     return answer
-
-
-def _or_404(read: Callable[[], Answer]) -> Answer:
-    try:
-        return read()
-    except NotFound as error:
-        raise Http404(str(error)) from error

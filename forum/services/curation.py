@@ -10,6 +10,7 @@ from experiments.texts import check_reason
 from forum.models import Comment, Finding, Hide, Pin
 from forum.permissions import can_curate
 from forum.services.news import tell
+from forum.services.posting import finding_for
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def hide(*, user: "User", reason: str, finding_id: int | None = None, comment_id: int | None = None) -> Hide:
     """Takes a finding, or one comment, out of everybody's sight but the curators'. Hiding twice keeps the first reason.
 
-    Exactly one of finding_id and comment_id is given. Raises: Forbidden, NotFound, InvalidInput.
+    Exactly one of finding_id and comment_id is given. Raises: NotFound, Forbidden, InvalidInput.
     """
     finding, target = _target(user, finding_id, comment_id)
     why = check_reason(reason)
@@ -40,7 +41,7 @@ def hide(*, user: "User", reason: str, finding_id: int | None = None, comment_id
 def unhide(*, user: "User", reason: str, finding_id: int | None = None, comment_id: int | None = None) -> None:
     """Shows it again; the hide stays as a record, with who lifted it and why. Lifting twice is harmless.
 
-    Raises: Forbidden, NotFound, InvalidInput.
+    Raises: NotFound, Forbidden, InvalidInput.
     """
     finding, target = _target(user, finding_id, comment_id)
     why = check_reason(reason)
@@ -51,7 +52,7 @@ def unhide(*, user: "User", reason: str, finding_id: int | None = None, comment_
 
 @transaction.atomic
 def pin(*, user: "User", finding_id: int) -> Pin:
-    """Puts a finding on top of the list; pinning twice is harmless. Raises: Forbidden, NotFound."""
+    """Puts a finding on top of the list; pinning twice is harmless. Raises: NotFound, Forbidden."""
     finding, target = _target(user, finding_id, None)
     made, created = Pin.objects.get_or_create(**target, removed_at=None, defaults={"pinned_by": user})
     if created:
@@ -61,7 +62,7 @@ def pin(*, user: "User", finding_id: int) -> Pin:
 
 @transaction.atomic
 def unpin(*, user: "User", finding_id: int) -> None:
-    """Takes it off again; doing it twice is harmless. Raises: Forbidden, NotFound."""
+    """Takes it off again; doing it twice is harmless. Raises: NotFound, Forbidden."""
     finding, target = _target(user, finding_id, None)
     standing = Pin.objects.filter(**target, removed_at__isnull=True)
     if standing.update(removed_by=user, removed_at=timezone.now()):
@@ -69,19 +70,27 @@ def unpin(*, user: "User", finding_id: int) -> None:
 
 
 def _target(user: "User", finding_id: int | None, comment_id: int | None) -> tuple[Finding, dict[str, Any]]:
-    if not can_curate(user):
-        raise Forbidden("this account may neither hide nor pin")
+    """The finding that is spoken of, and the column that names what is meant; what this user may not see is absent."""
     if (finding_id is None) == (comment_id is None):
         raise TypeError("give finding_id or comment_id")
+    target: dict[str, Any]
     if comment_id is not None:
-        comment = Comment.objects.select_related("finding").filter(pk=comment_id).first()
-        if comment is None:
-            raise NotFound(f"no comment {comment_id}")
-        return comment.finding, {"comment": comment}
-    finding = Finding.objects.filter(pk=finding_id or 0).first()
-    if finding is None:
-        raise NotFound(f"no finding {finding_id}")
-    return finding, {"finding": finding}
+        said = _comment_for(user, comment_id)
+        finding, target = said.finding, {"comment": said}
+    else:
+        finding = finding_for(user, finding_id or 0)
+        target = {"finding": finding}
+    if not can_curate(user):
+        raise Forbidden("this account may neither hide nor pin")
+    return finding, target
+
+
+def _comment_for(user: "User", comment_id: int) -> Comment:
+    visible = Comment.objects.filter(finding__in=Finding.objects.visible_to(user)).select_related("finding")
+    found = visible.filter(pk=comment_id).first()
+    if found is None or (not can_curate(user) and Hide.objects.standing().filter(comment=found).exists()):
+        raise NotFound(f"no comment {comment_id}")
+    return found
 
 
 def _tell(verb: str, user: "User", finding: Finding, target: dict[str, Any], **details: str) -> None:

@@ -77,11 +77,11 @@ def post_finding(
 
 @transaction.atomic
 def comment(*, user: "User", finding_id: int, body: str) -> Comment:
-    """An answer to a finding, for good. Raises: Forbidden, NotFound, InvalidInput."""
+    """An answer to a finding, for good. Raises: NotFound, Forbidden, InvalidInput."""
+    finding = finding_for(user, finding_id)
     if not can_write(user):
         raise Forbidden("this account may not comment")
     guard().admit(user, Call("comment", {"finding": finding_id, "body": body}))
-    finding = finding_for(user, finding_id)
     check_open(finding)
     written = Comment.objects.create(finding=finding, author=user, body=_markdown(body, most=MOST_COMMENT))
     tell(finding, "comment.posted", actor=user, comment=written.pk)

@@ -22,14 +22,14 @@ VALUES = (1, -1, 0)
 def vote(*, user: "User", finding_id: int, value: int) -> Tally:
     """Sets this user's vote; 0 takes it back; the same value again changes nothing.
 
-    Returns: the counts afterwards. Raises: Forbidden, NotFound, InvalidInput.
+    Returns: the counts afterwards. Raises: NotFound, Forbidden, InvalidInput.
     """
+    finding = finding_for(user, finding_id)
     if not can_write(user):
         raise Forbidden("this account may not vote")
     guard().admit(user, Call("vote", {"finding": finding_id, "value": value}))
     if isinstance(value, bool) or value not in VALUES:
         raise InvalidInput("must be 1, -1 or 0", pointer="#/value")
-    finding = finding_for(user, finding_id)
     check_open(finding)
     # The tally's lock first: votes on one finding queue here, so that `before` is true and nobody deadlocks.
     tally = Tally.objects.select_for_update().get(pk=finding.pk)

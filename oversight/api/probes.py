@@ -24,8 +24,9 @@ class ExperimentProbes(APIView):
     @extend_schema(operation_id="experiments_probes", responses=shapes.ProbeList)
     def get(self, request: Request, experiment_id: int) -> Response:
         """All of them, newest first; people only."""
+        experiment = experiment_of(request.user, experiment_id)
         require_lab(request)
-        return Response(_shown(experiment_of(request.user, experiment_id).pk))
+        return Response(_shown(experiment.pk))
 
     @extend_schema(
         operation_id="experiments_probe",

@@ -2,10 +2,8 @@
 
 from urllib.parse import urlencode
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
-from experiments.errors import Forbidden
 from experiments.selectors.keyset import BadCursor, window
 from experiments.views.access import page, show
 from oversight.forms import AuditFilter
@@ -23,8 +21,6 @@ def audit_page(request: HttpRequest) -> HttpResponse:
     kept = {name: value for name, value in wanted.items() if value}
     try:
         rows = window(audit_for(request.user, kept), order="-id", cursor=request.GET.get("cursor", ""), size=PAGE_SIZE)
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
     except BadCursor:
         return HttpResponseBadRequest("no page of this list")
     context = {

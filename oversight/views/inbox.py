@@ -6,14 +6,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from agents.selectors.campaigns import campaign_of
 from agents.services.approvals import approve, refuse
-from experiments.errors import Forbidden, InvalidInput, LabError, NotFound
-from experiments.views.access import action, is_fragment, page, person, show
+from experiments.errors import InvalidInput, LabError
+from experiments.selectors.api_experiments import experiment_of
+from experiments.views.access import action, is_fragment, objection, page, person, show
 from oversight.lifecycle import Level, Verdict
 from oversight.permissions import can_judge
 from oversight.selectors.inbox import approval_case, flag_case, flags_on, inbox, waiting_count
@@ -50,10 +51,7 @@ def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
 @page
 def campaign_watch(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """What oversight has to say of a campaign: a part of its page, or a page of its own without a script."""
-    try:
-        campaign = campaign_of(request.user, campaign_id)
-    except NotFound as error:
-        raise Http404(str(error)) from error
+    campaign = campaign_of(request.user, campaign_id)
     context = {"watch": watch(request.user, campaign), "watch_url": request.path}
     return show(request, "oversight/campaign_watch.html", context, fragment="oversight/_watch.html")
 
@@ -61,6 +59,7 @@ def campaign_watch(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @page
 def experiment_flags(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """The flags on one experiment: a part of its page, or a page of its own without a script."""
+    experiment_of(request.user, experiment_id)
     flags = flags_on(request.user, experiment_id)
     context = {
         "experiment_id": experiment_id,
@@ -115,16 +114,13 @@ def flag_reopen(request: HttpRequest, flag_id: int) -> HttpResponse:
 @action
 def experiment_flag(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """A flag by hand."""
+    experiment_of(request.user, experiment_id)
     given = {name: request.POST.get(name, "") for name in ("note", "title", "pin", "quote")}
     level = request.POST.get("level") or Level.FLAG
     try:
         flag = flag_by_hand(user=person(request), subject=f"experiment:{experiment_id}", level=level, **given)
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
-    except NotFound as error:
-        raise Http404(str(error)) from error
     except LabError as error:
-        messages.error(request, f"{error} ({error.pointer})")
+        messages.error(request, f"{objection(error)} ({error.pointer})")
         return redirect("experiment", experiment_id)
     return redirect("flag", flag.pk)
 
@@ -157,15 +153,10 @@ def _case(request: HttpRequest, name: str) -> dict[str, Any]:
     kind, _, number = name.partition(":")
     if not number.isdecimal() or len(number) > 18:
         return {}
-    try:
-        if kind == "flag":
-            return {"case": flag_case(request.user, int(number)), "verdicts": Verdict.choices}
-        if kind == "approval":
-            return {"call": approval_case(request.user, int(number))}
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
-    except NotFound as error:
-        raise Http404(str(error)) from error
+    if kind == "flag":
+        return {"case": flag_case(request.user, int(number)), "verdicts": Verdict.choices}
+    if kind == "approval":
+        return {"call": approval_case(request.user, int(number))}
     return {}
 
 
@@ -173,12 +164,8 @@ def _done(request: HttpRequest, name: str, verb: Callable[[], object], said: str
     try:
         verb()
         messages.success(request, said)
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
-    except NotFound as error:
-        raise Http404(str(error)) from error
     except LabError as error:
-        messages.error(request, str(error))
+        messages.error(request, objection(error))
     return redirect(f"{reverse('inbox')}?item={name}")
 
 

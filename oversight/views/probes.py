@@ -1,12 +1,11 @@
 """The button that has an experiment probed."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from experiments.errors import Forbidden, LabError, NotFound
-from experiments.views.access import action, person
+from experiments.errors import LabError
+from experiments.views.access import action, objection, person
 from oversight.services.probes import request_probe
 
 
@@ -15,12 +14,8 @@ def experiment_probe(request: HttpRequest, experiment_id: int) -> HttpResponse:
     """Every kind that is not under way."""
     try:
         made = request_probe(user=person(request), experiment_id=experiment_id)
-    except Forbidden as error:
-        raise PermissionDenied(str(error)) from error
-    except NotFound as error:
-        raise Http404(str(error)) from error
     except LabError as error:
-        messages.error(request, str(error))
+        messages.error(request, objection(error))
         return redirect("experiment", experiment_id)
     said = f"{len(made)} probes wait for a worker." if made else "Every probe of it is under way already."
     messages.success(request, said)

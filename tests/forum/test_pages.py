@@ -76,7 +76,8 @@ def test_filters_and_search(browse) -> None:
 
 
 def test_the_findings_of_one_campaign(browse) -> None:
-    finding = make_finding(title="Within the campaign", campaign=4)
+    texts = {"kind": "insight", "title": "Within the campaign", "body": "Text."}
+    finding = Finding.objects.create(author=member(), campaign=4, experiment_count=0, parent_count=0, **texts)
     make_finding(title="Outside of it")
     client = browse()
     page = text(client.get("/forum/?campaign=4"))

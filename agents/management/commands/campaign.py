@@ -17,7 +17,9 @@ from agents.rule_texts import rule_text
 from agents.selectors.approvals import policy_for
 from agents.selectors.campaigns import campaign_detail
 from agents.selectors.estimates import Asked, Estimate, estimate, estimate_lines
-from agents.serializers.campaigns import CampaignDetail, EstimateFacts, PolicyFacts
+from agents.serializers.campaigns import CampaignDetail
+from agents.serializers.estimates import EstimateFacts
+from agents.serializers.policies import PolicyFacts
 from agents.services.budgets import MICRO, amount_text
 from agents.services.campaigns import (
     AgentPlan,
