@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from experiments.charts import prepare
 from experiments.charts._campaign import read_campaign
-from experiments.selectors.ideas import MOST, WINDOW, tried_rows
+from experiments.selectors.ideas import MOST, WINDOW, dead_ends, tried_rows
 from experiments.views.access import page, show
 from forum.lineage import MOST_NODES
 
@@ -21,7 +21,8 @@ def ideas(request: HttpRequest) -> HttpResponse:
         "lineage": prepare("lineage", request.user, params),
         "chart": prepare("what-was-tried", request.user, params),
         "tried": tried,
-        "dead_ends": sum(row.outcome == "dead end" for row in tried),
+        "dead_methods": sum(row.outcome == "dead end" for row in tried),
+        "dead_ends": dead_ends(request.user, campaign),
         "window": WINDOW,
         "most": MOST,
         "most_nodes": MOST_NODES,

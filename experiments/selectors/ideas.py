@@ -24,6 +24,7 @@ MOST_POINTS = 150  # of the figure
 MOST_GROUPS = 200  # lines of the table
 CACHE_SECONDS = 3600
 _COUNTED = Q(state=ExperimentState.SCORED, standing__in=[Standing.COUNTED, Standing.POLICY_GRAY])
+_AT_OR_BELOW = _COUNTED & Q(dev_pgr__lte=0)  # the weak teacher is PGR 0
 _BEATS_VANILLA = Q(dev_score__vanilla__low__gt=0)
 
 
@@ -50,6 +51,7 @@ class TriedRow:
     tried: int
     scored: int
     failed: int
+    below: int = field(metadata={"heading": "At or below the teacher"})
     submitters: int
     best: float | None = field(metadata={"heading": "Best dev PGR"})
     low: float | None
@@ -58,6 +60,15 @@ class TriedRow:
     items: int | None
     experiment: int | None
     last_tried: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEnds:
+    """How many experiments there were, and how many of them gave nothing. below: scored at or below the teacher."""
+
+    experiments: int
+    failed: int
+    below: int
 
 
 def idea_text(title: str, hypothesis: str) -> str:
@@ -91,12 +102,22 @@ def tried_rows(user: "Actor", campaign: int) -> list[TriedRow]:
         Max("pk"), Count("pk"), ended=Count("pk", filter=ended), counted=Count("pk", filter=_COUNTED),
         sum=Sum("dev_pgr", filter=_COUNTED), which=Sum("pk", filter=_COUNTED),
     )  # fmt: skip
-    key = "ideas-tried:" + sha256(f"{campaign}:{sorted(known.items())}".encode()).hexdigest()
+    key = "ideas-tried-below:" + sha256(f"{campaign}:{sorted(known.items())}".encode()).hexdigest()
     found: list[TriedRow] | None = cache.get(key)
     if found is None:
         found = _tried_rows(rows)
         cache.set(key, found, CACHE_SECONDS)
     return found
+
+
+def dead_ends(user: "Actor", campaign: int) -> DeadEnds:
+    """Of all experiments, also of those that no line of the table has room for."""
+    found = tried_experiments(user, campaign).aggregate(
+        experiments=Count("pk"),
+        failed=Count("pk", filter=Q(state=ExperimentState.FAILED)),
+        below=Count("pk", filter=_AT_OR_BELOW),
+    )
+    return DeadEnds(**found)
 
 
 def _tried_rows(rows: QuerySet[Any]) -> list[TriedRow]:
@@ -109,6 +130,7 @@ def _tried_rows(rows: QuerySet[Any]) -> list[TriedRow]:
             tried=Count("pk"),
             scored=Count("pk", filter=Q(state=ExperimentState.SCORED)),
             failed=Count("pk", filter=Q(state=ExperimentState.FAILED)),
+            below=Count("pk", filter=_AT_OR_BELOW),
             open=Count("pk", filter=~Q(state__in=EXPERIMENT_TERMINAL)),
             good=Count("pk", filter=_COUNTED & _BEATS_VANILLA),
             submitters=Count("submitter", distinct=True),
@@ -172,6 +194,7 @@ def _tried(group: dict[str, Any], best: Experiment | None) -> TriedRow:
         tried=group["tried"],
         scored=group["scored"],
         failed=group["failed"],
+        below=group["below"],
         submitters=group["submitters"],
         best=score.value if score else None,
         low=score.low if score else None,

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import math
+import re
 
 import pytest
 
 from experiments import ideas
 from experiments.charts import CHARTS
 from experiments.models import Experiment
-from experiments.selectors.ideas import WINDOW, diversity_rows, tried_rows
+from experiments.selectors.ideas import WINDOW, DeadEnds, dead_ends, diversity_rows, tried_rows
 from experiments.snapshots.services import create_snapshot
 from forum.lineage import Origin, lineage_rows
 from forum.services.curation import hide
@@ -83,13 +84,17 @@ def test_what_was_tried_names_dead_ends():
     best = make_experiment(user=user, method=good, benchmark=benchmark, state="scored", dev=0.9)
     make_experiment(user=member(), method=good, benchmark=benchmark, state="scored", dev=0.7)
     make_experiment(user=user, method=bad, benchmark=benchmark, state="scored", dev=0.41)
+    for dev in (0.0, -0.2):
+        make_experiment(user=user, method=bad, benchmark=benchmark, state="scored", dev=dev)
     make_experiment(user=user, method=bad, benchmark=benchmark, state="failed")
     make_experiment(user=user, method=bad, benchmark=benchmark, state="scored", dev=0.99, standing="disqualified")
     make_experiment(user=user, method=fresh, benchmark=benchmark)
     rows = {row.method: row for row in tried_rows(user, 0)}
     assert [row.outcome for row in (rows["Good"], rows["Bad"], rows["Fresh"])] == ["beats vanilla", "dead end", "open"]
     assert (rows["Good"].tried, rows["Good"].submitters, rows["Good"].experiment) == (2, 2, best.pk)
-    assert (rows["Bad"].best, rows["Bad"].failed, rows["Bad"].scored) == (pytest.approx(0.41), 1, 2)
+    assert (rows["Bad"].best, rows["Bad"].failed, rows["Bad"].scored) == (pytest.approx(0.41), 1, 4)
+    assert [rows[name].below for name in ("Good", "Bad", "Fresh")] == [0, 2, 0]  # one at the teacher, one below
+    assert dead_ends(user, 0) == DeadEnds(experiments=8, failed=1, below=2)
     assert rows["Fresh"].best is None and rows["Fresh"].experiment is None
 
 
@@ -173,3 +178,15 @@ def test_the_page_costs_the_same_for_more_experiments(client, django_assert_max_
     client.force_login(user)
     with django_assert_max_num_queries(40):
         client.get("/ideas/")
+
+
+@pytest.mark.django_db
+def test_the_page_counts_dead_ends_and_says_what_its_measure_cannot_see(client):
+    user, benchmark = member("viewer"), make_benchmark()
+    client.force_login(user)
+    for dev in (0.5, 0.0, -0.1):
+        make_experiment(user=user, benchmark=benchmark, state="scored", dev=dev, hypothesis=FAR[0])
+    make_experiment(user=user, benchmark=benchmark, state="failed", hypothesis=FAR[1])
+    text = " ".join(re.sub(r"<[^>]*>", "", client.get("/ideas/").content.decode()).split())
+    assert "3 of 4 experiments led nowhere: 1 failed, 2 scored at or below the weak teacher" in text
+    assert "It compares words, not meaning" in text
