@@ -95,6 +95,9 @@ class ScriptedModel:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, request: dict[str, Any]) -> Say | Fail:
+        if request.get("tool_choice", {}).get("name") == "verdict":  # the monitor asks, no agent
+            said = {"suspicion": 0.1, "summary": "A plain method.", "speaks_to_reader": False, "evidence": []}
+            return Say("", (Tool("verdict", said),))
         name = re.search(r"You are (\S+)\. Your starting point", json.dumps(request["messages"][0]))
         assert name is not None
         index = int(name[1].rpartition("-")[2]) - 1

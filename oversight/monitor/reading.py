@@ -1,5 +1,6 @@
 """One reading: claimed, paid for, asked, checked, written down; every way a call may end has its line here."""
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from django.utils import timezone
 
 from agents.errors import NoPrice
 from agents.messages_api.client import Trouble, client, trouble_of
-from agents.messages_api.messages import Reply, most_tokens
+from agents.messages_api.messages import Reply
 from agents.messages_api.stream import Left, events
+from agents.models import Price
 from agents.prices import cost_of, price_of, worst_of
 from agents.services.budgets import MICRO
 from agents.services.steps import retry_at
@@ -39,6 +41,7 @@ from oversight.services.readings import (
 
 log = logging.getLogger(__name__)
 
+_FRAME_TOKENS = 1_000  # what the API itself adds to a request with a tool
 _OURS = {400, 413}  # the request itself is refused: asking again changes nothing
 
 
@@ -60,7 +63,8 @@ def read_next(*, worker: str) -> bool:
 def _read(claim: Claim) -> None:
     material = material_of(claim.experiment)
     request = request_of(material, model=claim.model)
-    if not _paid_for(claim, request):
+    price = _paid_for(claim, request)
+    if price is None:
         return
     reply = Reply()
     try:
@@ -75,7 +79,7 @@ def _read(claim: Claim) -> None:
     if not reply.stop_reason:
         _later(claim, Trouble("the stream ended before the reply did"))
         return
-    spent = cost_of(price_of(claim.model), reply.usage)
+    spent = cost_of(price, reply.usage)
     try:
         verdict = _warned(verdict_of(reply, material), material)
     except NoVerdict as error:
@@ -84,23 +88,26 @@ def _read(claim: Claim) -> None:
     record_verdict(claim=claim, verdict=verdict, left_out=list(material.left_out), spent=spent, usage=reply.usage)
 
 
-def _paid_for(claim: Claim, request: dict[str, Any]) -> bool:
-    """Whether the worst case of the call is held now; if not, the reading says why it waits."""
+def _paid_for(claim: Claim, request: dict[str, Any]) -> Price | None:
+    """The price at which the worst case of the call is held now; None where it is not, and the reading says why."""
     try:
-        worst = worst_of(price_of(claim.model), tokens_in=most_tokens(request), tokens_out=MAX_TOKENS)
+        price = price_of(claim.model)
     except NoPrice as error:
         postpone(claim=claim, why=str(error), again_at=_tomorrow(), spent=0)
-        return False
+        return None
+    # a token is a byte at least, whatever a submitter writes to be dear
+    tokens_in = len(json.dumps(request, ensure_ascii=False).encode()) + _FRAME_TOKENS
+    worst = worst_of(price, tokens_in=tokens_in, tokens_out=MAX_TOKENS)
     if worst > settings.MONITOR_DOLLARS_PER_DAY * MICRO:
         why = f"reading it may cost ${worst / MICRO:.2f}, more than MONITOR_DOLLARS_PER_DAY allows in a whole day"
         record_no_verdict(claim=claim, why=why, unreadable=False, spent=0)
-        return False
+        return None
     try:
         hold_money(claim=claim, amount=worst)
     except OverBudget as error:
         postpone(claim=claim, why=str(error), again_at=_tomorrow(), spent=0, failed=False)
-        return False
-    return True
+        return None
+    return price
 
 
 def _later(claim: Claim, trouble: Trouble) -> None:

@@ -18,6 +18,7 @@ from experiments.models import Evaluation, Event, Experiment, Method
 from experiments.services.reaper import reap as reap_runs
 from experiments.snapshots.models import Snapshot
 from forum.models import Comment, Finding, Vote
+from oversight.models import Flag, MonitorDay, Reading
 from tests.agents.conftest import make_campaign
 from tests.agents.messages_api import MessagesAPI
 from tests.agents.processes import agents_worker
@@ -41,7 +42,15 @@ def crew(cache_dir, tmp_path):  # noqa: F811
     workers.stop()
 
 
-def test_nine_researchers_write_run_and_share_code(roles, words, crew, settings, tmp_path):  # noqa: F811
+def test_nine_researchers_write_run_and_share_code(
+    roles,
+    words,  # noqa: F811
+    crew,
+    settings,
+    tmp_path,
+    monkeypatch,
+):
+    monkeypatch.setenv("CLAUDE_READY", "1")  # the other workers know that the agents' worker has a key
     settings.LEASE_SECONDS = LEASE_SECONDS
     Price.objects.get_or_create(
         model=f"{MODEL}*",
@@ -59,6 +68,7 @@ def test_nine_researchers_write_run_and_share_code(roles, words, crew, settings,
             started = time.monotonic()
             campaign = make_campaign(agents=plans, benchmark=words, budgets={"money": 50_000_000, "tokens": 50_000_000})
             wait_for(lambda: _ended(campaign), seconds=SECONDS, what="the end of nine agents' research")
+            wait_for(_monitored, seconds=60, what="nine readings of the monitor")
             print(f"nine agents in {time.monotonic() - started:.1f} s")
         finally:
             agents.kill()
@@ -72,6 +82,13 @@ def test_nine_researchers_write_run_and_share_code(roles, words, crew, settings,
     _check_actions(campaign)
     _check_faults(campaign, model)
     _check_money(campaign)
+    spent = Reading.objects.aggregate(total=Sum("cost"))["total"]
+    assert list(MonitorDay.objects.values_list("spent", "reserved")) == [(spent, 0)]
+    assert not Flag.objects.filter(detector="llm-monitor").exists()
+
+
+def _monitored():
+    return Reading.objects.filter(state="read").values("experiment").distinct().count() == len(DIRECTIONS)
 
 
 def _check_experiments(campaign):

@@ -1,6 +1,7 @@
 """The monitor from a scored experiment to a flag, against a server that speaks the Messages API."""
 
 import json
+import sys
 import threading
 from datetime import timedelta
 
@@ -34,9 +35,12 @@ from oversight.services.readings import (
 )
 from tests.agents.conftest import make_campaign, make_price, the_agent
 from tests.agents.messages_api import Fail, MessagesAPI, Say, Tool
+from tests.agents.processes import Process, agents_worker
+from tests.broker import flush
 from tests.factories import make_experiment, make_user
 from tests.oversight.conftest import make_snapshot
 from tests.pages.conftest import _plain_static_files, logged_in  # noqa: F401 - a fixture
+from tests.workers.celery_worker import wait_for
 
 pytestmark = pytest.mark.django_db
 MODEL = "claude-opus-5-5"
@@ -358,6 +362,44 @@ def test_a_worker_that_dies_between_call_and_record_is_booked_once_at_the_worst_
     assert purse().spent == reading.cost
 
 
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_process_killed_with_the_answer_in_its_hands_is_made_up_for_by_the_agents_worker(
+    roles, api, settings, tmp_path
+):
+    settings.LEASE_SECONDS = 3
+    make_price(MODEL)
+    lab = make_campaign(agents=[AgentPlan(researcher="claude", model=MODEL, direction="simplicity")])
+    flush()  # nobody wakes the agent: only the monitor asks the model here
+    experiment, common = code(lab), {"ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": "k", "LEASE_SECONDS": "3"}
+    reading, marker = asked(experiment), tmp_path / "marker"
+    api.script += [verdict(CAUGHT), verdict(CAUGHT)]
+    command = [sys.executable, "-m", "tests.oversight.victim", str(marker)]
+    victim, survivor = Process(command, tmp_path / "victim.log", **common), None
+    try:
+        wait_for(marker.exists, seconds=60, what="an answer that is not written down yet")
+        assert victim.kill() == -9
+        reading.refresh_from_db()
+        held = reading.held
+        assert (reading.state, reading.cost, purse().reserved) == ("calling", 0, held)
+        assert held > 0
+        survivor = agents_worker(tmp_path / "agents.log", **common)
+
+        def is_read() -> bool:
+            visit_readings()  # as beat does every few seconds
+            return Reading.objects.get().state == "read"
+
+        wait_for(is_read, seconds=60, what="the reading taken up")
+    finally:
+        for process in filter(None, (victim, survivor)):
+            process.kill()
+            print(process.log.read_text()[-1500:])
+    reading.refresh_from_db()
+    assert len(api.requests) == 2
+    assert reading.cost == held + 10_290  # the lost call at its worst case, the other at what it cost
+    assert (purse().spent, purse().reserved) == (reading.cost, 0)
+
+
 def test_one_whose_workers_die_again_and_again_has_no_verdict_and_says_so(lab, settings):
     settings.RUN_ATTEMPTS = 2
     reading = asked(code(lab))
@@ -487,5 +529,5 @@ def test_what_a_call_may_cost_is_held_while_it_runs_and_bounds_what_it_costs(lab
     api.script += [answer]
     reading = read(code(lab, CODE * 500))
     assert reading.state == "read"
-    assert reading.cost < held[0] < 5 * reading.cost
+    assert reading.cost < held[0] < 5 * reading.cost, "a byte a token, at most"
     assert (purse().spent, purse().reserved) == (reading.cost, 0)
