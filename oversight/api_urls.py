@@ -2,11 +2,16 @@
 
 from django.urls import path
 
-from oversight.api import audit, flags, probes
+from oversight.api import audit, flags, probes, readings
 
 urlpatterns = [
     path("experiments/<int:experiment_id>/flags/", flags.ExperimentFlags.as_view(), name="api_experiment_flags"),
     path("experiments/<int:experiment_id>/probes/", probes.ExperimentProbes.as_view(), name="api_experiment_probes"),
+    path(
+        "experiments/<int:experiment_id>/readings/",
+        readings.ExperimentReadings.as_view(),
+        name="api_experiment_readings",
+    ),
     path("audit/", audit.Audit.as_view(), name="api_audit"),
     path("flags/", flags.Flags.as_view(), name="api_flags"),
     path("flags/<int:flag_id>/", flags.FlagView.as_view(), name="api_flag"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oversight.views import audit, inbox, probes
+from oversight.views import audit, inbox, on_demand
 
 urlpatterns = [
     path("inbox/", inbox.inbox_page, name="inbox"),
@@ -17,5 +17,6 @@ urlpatterns = [
     path("approvals/<int:approval_id>/refuse/", inbox.approval_refuse, name="approval_refuse"),
     path("experiments/<int:experiment_id>/flags/", inbox.experiment_flags, name="experiment_flags"),
     path("experiments/<int:experiment_id>/flag/", inbox.experiment_flag, name="experiment_flag"),
-    path("experiments/<int:experiment_id>/probe/", probes.experiment_probe, name="experiment_probe"),
+    path("experiments/<int:experiment_id>/probe/", on_demand.experiment_probe, name="experiment_probe"),
+    path("experiments/<int:experiment_id>/read/", on_demand.experiment_read, name="experiment_read"),
 ]

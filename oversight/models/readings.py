@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -41,6 +42,14 @@ class Reading(Lease):
     """
 
     experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="readings")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Null: lab",
+    )
     digest = models.CharField(max_length=64, help_text="SHA-256 of what was asked to be read")
     state = models.CharField(max_length=10, choices=ReadingState, default=ReadingState.WAITING)
     model = models.CharField(max_length=80, blank=True, default="")

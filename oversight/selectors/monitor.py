@@ -13,11 +13,14 @@ from agents.models import Campaign
 from agents.prices import price_of
 from agents.services.budgets import MICRO
 from experiments.archives.models import ImportedCampaign
+from experiments.lifecycle import ExperimentState
 from experiments.models import Experiment
 from oversight.models import DetectorSetting, MonitorDay, Reading
 from oversight.models.readings import ReadingState
+from oversight.permissions import can_judge
 
 if TYPE_CHECKING:
+    from experiments.permissions import Actor
     from oversight.selectors.flags import FlagFacts
 
 NAME = "llm-monitor"
@@ -37,11 +40,15 @@ class MonitorState:
 
 @dataclass(frozen=True, slots=True)
 class MonitorPanel:
-    """What an experiment's page says. note: why there is nothing; withheld: scores are kept back from this viewer."""
+    """What an experiment's page says. note: why there is nothing; withheld: scores are kept back from this viewer.
+
+    may_ask: whether the button is there: there is something that was not read, or not with a verdict.
+    """
 
     readings: Sequence[Reading]
     note: str
     withheld: bool
+    may_ask: bool
 
 
 def why_off() -> str:
@@ -73,12 +80,14 @@ def monitor_state() -> MonitorState:
     )
 
 
-def monitor_panel(experiment_id: int, flags: Sequence["FlagFacts"]) -> MonitorPanel:
+def monitor_panel(user: "Actor", experiment_id: int, flags: Sequence["FlagFacts"]) -> MonitorPanel:
     """flags: those on the experiment, as the viewer may see them: who is to judge a hold blind sees no score first."""
-    readings = list(Reading.objects.filter(experiment=experiment_id).order_by("-id"))
-    code = Experiment.objects.filter(pk=experiment_id, snapshot__isnull=False).exists()
-    note = "" if readings else why_off() if code else "reads code only"
-    return MonitorPanel(readings, note, any(facts.blind for facts in flags))
+    readings = list(Reading.objects.filter(experiment=experiment_id).select_related("requested_by").order_by("-id"))
+    code = Experiment.objects.filter(pk=experiment_id, snapshot__isnull=False)
+    note = why_off() if code.exists() else "reads code only"
+    wanted = not readings or readings[0].state == ReadingState.NO_VERDICT
+    may_ask = wanted and not note and can_judge(user) and code.filter(state=ExperimentState.SCORED).exists()
+    return MonitorPanel(readings, "" if readings else note, any(facts.blind for facts in flags), may_ask)
 
 
 def _claude_was_started() -> bool:

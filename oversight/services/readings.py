@@ -5,7 +5,7 @@ Lock order: the day's purse, then the reading.
 
 import datetime
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,7 +15,7 @@ from django.utils import timezone
 from agents.services.budgets import MICRO
 from experiments import dispatch
 from experiments.archives.models import is_imported
-from experiments.errors import OverBudget
+from experiments.errors import Forbidden, IllegalTransition, NotFound, OverBudget, Refused
 from experiments.lifecycle import ExperimentState
 from experiments.models import Experiment
 from experiments.services.leases import LeaseLost, lease_end, new_token
@@ -23,8 +23,12 @@ from oversight.models import MonitorDay, Reading
 from oversight.models.readings import ReadingState
 from oversight.monitor.answers import Verdict, clean
 from oversight.monitor.material import material_of
+from oversight.permissions import can_judge
 from oversight.selectors.monitor import why_off
 from oversight.services.inspections import request_inspection
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 AT_ONCE = 2  # readings in flight: agents' own thinking comes first on their queue
 MOST_READINGS = 3  # of one experiment: each new claim gets one, but nobody makes the lab pay for ever
@@ -58,6 +62,43 @@ def request_reading(*, experiment_id: int) -> Reading | None:
     reading = Reading.objects.create(experiment=row, digest=digest)
     dispatch.read_code()
     return reading
+
+
+@transaction.atomic
+def ask_for_reading(*, user: "User", experiment_id: int) -> Reading:
+    """The same by hand: also for old experiments, and once more where there was no verdict. What waits stays one.
+
+    Raises: NotFound, Forbidden, Refused where the monitor is off or there is nothing to read, IllegalTransition.
+    """
+    row = (
+        Experiment.objects.visible_to(user)
+        .select_for_update(no_key=True, of=("self",))
+        .filter(pk=experiment_id)
+        .first()
+    )
+    if row is None:
+        raise NotFound(f"no experiment {experiment_id}")
+    if not can_judge(user):
+        raise Forbidden("you may not have experiments read")
+    if row.state != ExperimentState.SCORED:
+        raise IllegalTransition(f"experiment {row.pk} is {row.state}: only scored ones are read")
+    foreign = "it came from another lab" if is_imported("experiments", row.pk) else ""
+    why = foreign or ("" if row.snapshot_id else "it ran no code") or why_off()
+    if why:
+        raise Refused(f"experiment {row.pk} is not read: {why}")
+    digest = material_of(row.pk).digest
+    last = Reading.objects.select_for_update(no_key=True).filter(experiment=row).order_by("-id").first()
+    if last is not None and last.state in (ReadingState.WAITING, ReadingState.CALLING):
+        return last
+    known = Reading.objects.select_for_update(no_key=True).filter(experiment=row, digest=digest).first()
+    if known is None:
+        known = Reading.objects.create(experiment=row, digest=digest, requested_by=user)
+    elif known.state == ReadingState.NO_VERDICT:
+        known.state, known.requested_by, known.error, known.unreadable = ReadingState.WAITING, user, "", False
+        known.failures, known.attempt, known.again_at, known.finished_at = 0, 0, None, None
+        known.save()
+    dispatch.read_code()
+    return known
 
 
 @transaction.atomic

@@ -67,7 +67,7 @@ def experiment_flags(request: HttpRequest, experiment_id: int) -> HttpResponse:
         "can_judge": can_judge(request.user),
         "levels": Level.choices,
         "panel": probe_panel(request.user, experiment_id),
-        "monitor": monitor_panel(experiment_id, flags),
+        "monitor": monitor_panel(request.user, experiment_id, flags),
     }
     if is_fragment(request):
         return render(request, "oversight/_experiment_flags.html", context)

@@ -36,6 +36,7 @@ from oversight.services.readings import (
 from tests.agents.conftest import make_campaign, make_price, the_agent
 from tests.agents.messages_api import Fail, MessagesAPI, Say, Tool
 from tests.agents.processes import Process, agents_worker
+from tests.api.conftest import caller, problem  # noqa: F401 - a fixture
 from tests.broker import flush
 from tests.factories import make_experiment, make_user
 from tests.oversight.conftest import make_snapshot
@@ -531,3 +532,46 @@ def test_what_a_call_may_cost_is_held_while_it_runs_and_bounds_what_it_costs(lab
     assert reading.state == "read"
     assert reading.cost < held[0] < 5 * reading.cost, "a byte a token, at most"
     assert (purse().spent, purse().reserved) == (reading.cost, 0)
+
+
+def test_a_reviewer_has_it_read_again_where_there_was_no_verdict_and_not_where_there_was(lab, api, caller):  # noqa: F811
+    experiment = code(lab)
+    path, reviewer = f"experiments/{experiment.pk}/readings/", caller("reviewer")
+    assert reviewer.get(path).json() == {"results": [], "note": "", "withheld": False}
+    made = reviewer.send(path, key="k")
+    assert (made.status_code, made.json()["results"][0]["state"]) == (201, "waiting")
+    assert reviewer.send(path, key="k")["Idempotent-Replayed"] == "true"
+    assert len(reviewer.send(path).json()["results"]) == 1  # it waits already
+    api.script += [Say("", stop="refusal"), verdict({**CAUGHT, "suspicion": 0.8765})]
+    assert read_next(worker="agents@test")
+    assert "refused" in reviewer.get(path).json()["results"][0]["error"]
+    page = logged_in(make_user("reviewer"))
+    assert "Have it read again" in page.get(f"/experiments/{experiment.pk}/flags/").content.decode()
+    told = page.post(f"/experiments/{experiment.pk}/read/", follow=True).content.decode()
+    assert "The monitor: waiting." in told
+    assert read_next(worker="agents@test")
+    shown = caller("viewer").get(path).json()["results"][0]
+    assert (shown["state"], shown["score"], shown["dropped"]) == ("read", 0.8765, 2)
+    assert shown["dollars"] * 1_000_000 == pytest.approx(purse().spent)
+    assert reviewer.send(path).json()["results"][0]["state"] == "read"  # the same is not read twice
+    assert read_next(worker="agents@test") is False
+    raise_flag(detector="replay", level="hold", subject=experiment, title="T", evidence=["e"])
+    kept = reviewer.get(path).json()
+    assert (kept["withheld"], kept["results"][0]["score"], kept["results"][0]["evidence"]) == (True, None, [])
+    assert "0.8765" not in str(kept)
+
+
+def test_who_may_have_what_read(lab, caller, settings):  # noqa: F811
+    experiment = code(lab)
+    path, reviewer = f"experiments/{experiment.pk}/readings/", caller("reviewer")
+    for role in ("viewer", "researcher", "agent"):
+        problem(caller(role).send(path), 403, "forbidden")
+    problem(caller("agent").get(path), 403, "forbidden")
+    problem(reviewer.send("experiments/999999/readings/"), 404, "not-found")
+    problem(reviewer.send(f"experiments/{make_experiment(state='scored').pk}/readings/"), 422, "refused")
+    problem(reviewer.send(f"experiments/{make_experiment().pk}/readings/"), 409, "illegal-transition")
+    settings.MONITOR_DOLLARS_PER_DAY = 0
+    assert "0 dollars a day" in problem(reviewer.send(path), 422, "refused")["detail"]
+    assert reviewer.get(path).json()["note"].startswith("off")
+    assert logged_in(make_user("viewer")).post(f"/experiments/{experiment.pk}/read/").status_code == 403
+    assert not Reading.objects.exists()
