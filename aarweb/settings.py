@@ -1,15 +1,14 @@
 """Every setting of the lab, read from the environment; safe by default, one file for all places."""
 
-import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
-from celery.schedules import schedule
 from kombu import Queue
 
 from aarweb import env
+from aarweb.schedule import beat_schedule
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("DATA_DIR", BASE_DIR / ".data")
@@ -136,35 +135,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file that kill -9 could damage; the reaper needs no memory
 REAPER_SECONDS = env.integer("REAPER_SECONDS", 5, least=1, most=3600)
-CELERY_BEAT_SCHEDULE = {
-    "reap": {
-        "task": "workers.reap",
-        "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
-        "options": {"queue": "default", "expires": REAPER_SECONDS * 4},
-    },
-    "forget": {
-        "task": "workers.forget",
-        "schedule": schedule(datetime.timedelta(hours=1)),
-        "options": {"queue": "default"},
-    },
-    "reap-agents": {
-        "task": "agents.reap",
-        "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
-        "options": {"queue": "default", "expires": REAPER_SECONDS * 4},
-    },
-    "reap-inspections": {
-        "task": "oversight.reap",
-        "schedule": schedule(datetime.timedelta(seconds=REAPER_SECONDS)),
-        "options": {"queue": "evaluation", "expires": REAPER_SECONDS * 4},
-    },
-}
+CELERY_BEAT_SCHEDULE = beat_schedule(REAPER_SECONDS)
 # How long the answer to a creating call with an Idempotency-Key is kept to be repeated
 IDEMPOTENCY_DAYS = env.integer("IDEMPOTENCY_DAYS", 7, least=1, most=3650)
-CELERY_BEAT_SCHEDULE["reap-notifications"] = {
-    "task": "notifications.reap",
-    "schedule": schedule(datetime.timedelta(seconds=max(REAPER_SECONDS, 15))),
-    "options": {"queue": "default", "expires": 60},
-}
 # A worker renews its lease every third of this; the reaper puts back what nobody renewed.
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, least=3, most=3600)
 PROBE_TOP = env.integer("PROBE_TOP", 3, least=0, most=100)  # places of a leaderboard whose holders are probed
