@@ -182,10 +182,6 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "aarweb@localhost")
 WEBHOOK_PRIVATE = env.flag("WEBHOOK_PRIVATE", False)  # webhooks may go to private addresses and by plain http
 
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(DATA_DIR / "artifacts")},
-    },
     # Hidden labels. On a cluster only the evaluation machines mount or may read this place.
     "ground_truth": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
