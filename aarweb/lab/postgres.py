@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +22,7 @@ from aarweb.lab.errors import LabError
 from aarweb.lab.identity import Identity, find_identity
 from aarweb.lab.paths import Paths, private_file
 from aarweb.lab.processes import Group, Program, find, wait_for_end
+from aarweb.lab.starting import NotYet, start_until
 
 NAME = "postgres"
 USER = "aarweb"
@@ -100,28 +100,19 @@ class Postgres:
 
         Raises: LabError with the server's last lines if it ends or does not answer.
         """
-        last: list[str] = []
+        start_until(group, self.program(), sink, self._answers, within=START_SECONDS)
 
-        def record(line: str) -> None:
-            sink(line)
-            last[:] = [*last[-7:], line]
-
-        running = group.start(self.program(), record)
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self._make_database()
-                return
-            except psycopg.OperationalError as error:
-                if "password authentication failed" in str(error):
-                    raise LabError(
-                        f"{self.paths.secrets / keys.POSTGRES_PASSWORD} is not the password of {self.paths.cluster}:"
-                        " restore the file, or start with a new DATA_DIR=..."
-                    ) from error
-                if running.ended or time.monotonic() > deadline:
-                    running.drain()
-                    raise LabError("PostgreSQL does not start:\n  " + "\n  ".join(last or [str(error)])) from error
-            time.sleep(0.02)
+    def _answers(self) -> None:
+        """Raises: NotYet; LabError for a wrong password."""
+        try:
+            self._make_database()
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise LabError(
+                    f"{self.paths.secrets / keys.POSTGRES_PASSWORD} is not the password of {self.paths.cluster}:"
+                    " restore the file, or start with a new DATA_DIR=..."
+                ) from error
+            raise NotYet(str(error)) from error
 
     def _make_database(self) -> None:
         with psycopg.connect(

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from aarweb.lab import keys
 from aarweb.lab.errors import LabError
 from aarweb.lab.paths import Paths, private_file
 from aarweb.lab.processes import Group, Program
+from aarweb.lab.starting import NotYet, start_until
 
 NAME = "valkey"
 HOST = "127.0.0.1"
@@ -64,24 +64,15 @@ class Valkey:
 
         Raises: LabError with its last lines if it ends or does not answer.
         """
-        last: list[str] = []
+        start_until(group, self.program(), sink, self._answers, within=START_SECONDS)
 
-        def record(line: str) -> None:
-            sink(line)
-            last[:] = [*last[-7:], line]
-
-        running = group.start(self.program(), record)
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                with redis.Redis.from_url(self.url, socket_connect_timeout=5, socket_timeout=5) as client:
-                    client.ping()
-                return
-            except redis.RedisError as error:
-                if running.ended or time.monotonic() > deadline:
-                    running.drain()
-                    raise LabError("Valkey does not start:\n  " + "\n  ".join(last or [str(error)])) from error
-            time.sleep(0.02)
+    def _answers(self) -> None:
+        """Raises: NotYet."""
+        try:
+            with redis.Redis.from_url(self.url, socket_connect_timeout=5, socket_timeout=5) as client:
+                client.ping()
+        except redis.RedisError as error:
+            raise NotYet(str(error)) from error
 
 
 def _free_port(record: Path) -> int:

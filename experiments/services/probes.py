@@ -19,6 +19,7 @@ from experiments.lifecycle import ExperimentState, ProbeState, RunState
 from experiments.models import Experiment, Run
 from experiments.probe_models import Probe
 from experiments.services.leases import LeaseLost, lease_end, new_token
+from experiments.services.runs import Claim
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -34,23 +35,11 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeClaim:
-    """What one worker holds. seeds, seed_indices, run_ids: of the runs to repeat, in the same order."""
+class ProbeClaim(Claim):
+    """The claim on a probe: seeds, seed_indices and run_ids are those of the runs to repeat."""
 
-    token: str
-    worker: str
     probe_id: int
     kind: str
-    experiment_id: int
-    benchmark_id: int
-    benchmark: str
-    method: str
-    options: dict[str, Any]
-    code_digest: str
-    snapshot_id: int | None
-    run_ids: tuple[int, ...]
-    seed_indices: tuple[int, ...]
-    seeds: tuple[int, ...]
 
 
 @transaction.atomic

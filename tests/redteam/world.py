@@ -5,7 +5,7 @@ The broker and the workers' processes are left out: what waits is done here, by 
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from oversight.models import Flag
 from tests.factories import make_user
 from workers.catalogue import methods
 from workers.extraction import extract_features
+from workers.management.commands.benchmark import facts_of
 from workers.preparation import prepare_next
 from workers.probing import probe_next
 from workers.training import train_next
@@ -57,18 +58,7 @@ def open_lab(slug: str = SLUG) -> Benchmark:
 
 
 def _facts(spec) -> BenchmarkFacts:
-    return BenchmarkFacts(
-        slug=spec.slug,
-        title=spec.title,
-        description=spec.description,
-        dataset=spec.dataset,
-        weak_model=str(spec.weak),
-        strong_model=str(spec.strong),
-        student=spec.student,
-        offers=spec.offers,
-        teachers=5,
-        default_seeds=5,
-    )
+    return replace(facts_of(spec), teachers=5, default_seeds=5)
 
 
 def silence_the_broker(monkeypatch) -> None:
