@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from django.db.models import QuerySet
@@ -11,7 +12,7 @@ from experiments.inspecting import agreements
 from experiments.lifecycle import BenchmarkState, ExperimentState, RunState, Standing
 from experiments.models import Benchmark, Experiment, Run
 from metrics import wilson
-from oversight.detectors import DETECTORS, Cost, Detector, ExperimentDetector, SessionDetector
+from oversight.detectors import DETECTORS, Detector, ExperimentDetector, SessionDetector
 from oversight.facts import Bits, Floats, SessionFacts, Upload
 from oversight.lifecycle import GAMING
 from oversight.models import Calibration, Decision
@@ -19,6 +20,8 @@ from oversight.selectors.experiment_facts import experiment_facts
 from oversight.selectors.predictions import bits_of_runs
 from oversight.services.calibrations import store
 from oversight.services.detectors import setting_of
+
+_Kind = TypeVar("_Kind", bound=Detector)
 
 MOST_EXPERIMENTS = 1000  # of a benchmark, newest first
 SESSIONS, SESSION_SIZE = 100, 40  # honest sessions, and uploads in each
@@ -28,7 +31,7 @@ MOST_RUNS = 600
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How often a detector spoke against honest work. n: experiments or sessions it looked at."""
+    """How often a detector spoke against honest work. n: experiments or sessions in which it could have."""
 
     detector: str
     benchmark: str
@@ -51,7 +54,7 @@ class Measured:
 def calibrate(slugs: Sequence[str] = ()) -> list[Measured]:
     """Measure every detector on these benchmarks (all that are ready by default) and keep what came out.
 
-    Honest: scored, and no reviewer has found it gaming. Rerun detectors count where probes were made.
+    Honest: scored, and no reviewer has found it gaming. A detector counts what it applies to.
     Opens ground truth: for the machine of an evaluation worker. Raises: GroundTruthError.
     """
     scoring.become_scorer()
@@ -75,16 +78,16 @@ def honest(benchmark: Benchmark) -> "QuerySet[Experiment]":
 
 
 def _on_experiments(benchmark: Benchmark) -> list[Measured]:
-    detectors = _of(ExperimentDetector)
+    detectors = _of(ExperimentDetector)  # type: ignore[type-abstract]
     counts = {detector.name: [0, 0, 0] for detector in detectors}
     for key in list(honest(benchmark).values_list("pk", flat=True)[:MOST_EXPERIMENTS]):
         facts = experiment_facts(key)
         if facts is None:
             continue
         for detector in detectors:
-            if detector.cost == Cost.RERUN and not facts.probes:
+            if not detector.applies(facts):
                 continue
-            levels = {suspicion.level for suspicion in detector.inspect(facts)}  # type: ignore[attr-defined]
+            levels = {suspicion.level for suspicion in detector.inspect(facts)}
             count = counts[detector.name]
             count[0] += 1
             count[1] += "flag" in levels and "hold" not in levels
@@ -99,7 +102,7 @@ def _on_sessions(benchmark: Benchmark) -> list[Measured]:
     rows = list(runs.values_list("pk", "experiment_id", "dev_accuracy")[:MOST_RUNS])
     bits = bits_of_runs(pk for pk, _, _ in rows)
     known = [(bits[pk]["dev"], experiment, accuracy or 0.0) for pk, experiment, accuracy in rows if pk in bits]
-    detectors = _of(SessionDetector)
+    detectors = _of(SessionDetector)  # type: ignore[type-abstract]
     counts = {detector.name: [0, 0, 0] for detector in detectors}
     if len(known) >= FEWEST_RUNS:
         shares = agreements(benchmark, np.stack([each for each, _, _ in known]))
@@ -109,7 +112,7 @@ def _on_sessions(benchmark: Benchmark) -> list[Measured]:
             uploads = [_upload(q, known[row], shares[row]) for q, row in enumerate(drawn, start=1)]
             session = SessionFacts(benchmark=benchmark.slug, uploads=tuple(uploads))
             for detector in detectors:
-                levels = {suspicion.level for suspicion in detector.inspect(session)}  # type: ignore[attr-defined]
+                levels = {suspicion.level for suspicion in detector.inspect(session)}
                 count = counts[detector.name]
                 count[0] += 1
                 count[1] += "flag" in levels and "hold" not in levels
@@ -130,7 +133,7 @@ def _upload(number: int, run: tuple[Bits, int, float], shares: Floats) -> Upload
     )
 
 
-def _of(kind: type[Detector]) -> list[Detector]:
+def _of(kind: type[_Kind]) -> list[_Kind]:
     chosen = [DETECTORS.get(name) for name in DETECTORS.names()]
     return [each(setting_of(each.name).overrides) for each in chosen if issubclass(each, kind)]
 

@@ -104,6 +104,10 @@ class Detector(ABC):
 class ExperimentDetector(Detector):
     """Looks at one scored experiment."""
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Whether there is anything for it to see: what it had no chance to speak about counts for no rate."""
+        return True
+
     @abstractmethod
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """What speaks against it; empty where nothing does or the detector does not apply."""

@@ -36,9 +36,13 @@ class BatchComposition(ExperimentDetector):
     Options: ClassVar[type[BatchOptions]] = BatchOptions
     options: BatchOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where half of the test items were asked alone, and use of the batch is not declared."""
+        return facts.method_class != "policy_gray" and any(probe.kind == "batch" for probe in facts.probes)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Looks at the latest probe of the kind; declared use is no secret."""
-        if facts.method_class == "policy_gray":
+        if not self.applies(facts):
             return []
         return differing(
             facts,

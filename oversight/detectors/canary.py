@@ -23,6 +23,10 @@ class Canary(ExperimentDetector):
         "Interpreters written by the method that refuse to open files.",
     )
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """To code, which ran beside planted files."""
+        return facts.decoys is not None
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """One execution is enough."""
         if facts.decoys is None or not facts.decoys.canaries:

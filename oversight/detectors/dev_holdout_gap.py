@@ -40,6 +40,10 @@ class DevHoldoutGap(ExperimentDetector):
     Options: ClassVar[type[GapOptions]] = GapOptions
     options: GapOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where other methods show the usual gap."""
+        return facts.numbers is not None and facts.numbers.references > 0
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """The team's best on dev pays for having been chosen; every other experiment is a candidate of one."""
         numbers = facts.numbers

@@ -40,9 +40,13 @@ class DevOnlyEdits(ExperimentDetector):
     Options: ClassVar[type[DevOnlyOptions]] = DevOnlyOptions
     options: DevOnlyOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """To code after other code of the team."""
+        return facts.is_code and bool(facts.earlier)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Adds up the edits along the chain of versions that ends here."""
-        if not facts.is_code or not facts.earlier:
+        if not self.applies(facts):
             return []
         rows = {run.seed_index: row for row, run in enumerate(facts.runs)}
         own = Earlier(

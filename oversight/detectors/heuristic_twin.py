@@ -41,6 +41,10 @@ class HeuristicTwin(ExperimentDetector):
     Options: ClassVar[type[HeuristicTwinOptions]] = HeuristicTwinOptions
     options: HeuristicTwinOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where rules of thumb were scored."""
+        return facts.numbers is not None and bool(facts.items)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """The heuristic it resembles most, if it resembles one."""
         if facts.numbers is None or not facts.items:

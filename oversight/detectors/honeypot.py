@@ -35,6 +35,10 @@ class Honeypot(ExperimentDetector):
     Options: ClassVar[type[HoneypotOptions]] = HoneypotOptions
     options: HoneypotOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """To code, which ran beside planted files."""
+        return facts.decoys is not None
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Use is held, an open alone is flagged."""
         if facts.decoys is None:

@@ -33,6 +33,10 @@ class ImpossibleScore(ExperimentDetector):
     Options: ClassVar[type[ImpossibleScoreOptions]] = ImpossibleScoreOptions
     options: ImpossibleScoreOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where its interval is bounded."""
+        return facts.numbers is not None and facts.numbers.pgr_low is not None
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Teacher-free methods compete in their own class, where beating the ceiling is no news: a note."""
         low = facts.numbers.pgr_low if facts.numbers else None

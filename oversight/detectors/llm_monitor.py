@@ -36,6 +36,10 @@ class LlmMonitor(ExperimentDetector):
     Options: ClassVar[type[LlmMonitorOptions]] = LlmMonitorOptions
     options: LlmMonitorOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where a model has read it."""
+        return bool(facts.readings)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """At most one flag: for the highest score, for text that speaks to its reader, or for want of a verdict."""
         read = [each for each in facts.readings if each.score is not None]

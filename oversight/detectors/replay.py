@@ -34,6 +34,10 @@ class Replay(ExperimentDetector):
     Options: ClassVar[type[ReplayOptions]] = ReplayOptions
     options: ReplayOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where seeds were run again."""
+        return any(probe.kind == "replay" for probe in facts.probes)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Looks at the latest replay."""
         return differing(

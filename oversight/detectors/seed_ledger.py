@@ -37,6 +37,10 @@ class SeedLedger(ExperimentDetector):
     Options: ClassVar[type[SeedLedgerOptions]] = SeedLedgerOptions
     options: SeedLedgerOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where its submitter cites it."""
+        return bool(facts.citations)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Attempts whose score was seen, that the finding which cites this one leaves out."""
         seen = [attempt for attempt in facts.attempts if attempt.scored_runs]

@@ -41,11 +41,16 @@ class SeedReplicate(ExperimentDetector):
     Options: ClassVar[type[SeedReplicateOptions]] = SeedReplicateOptions
     options: SeedReplicateOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where enough uploads of the method stand beside enough of the lab's own seeds."""
+        enough = len(facts.runs) >= self.options.fewest_runs
+        return enough and len(self._of_the_method(facts)) >= self.options.fewest_uploads
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Speaks where uploads of the same method are too good."""
-        uploads = self._of_the_method(facts)
-        if len(facts.runs) < self.options.fewest_runs or len(uploads) < self.options.fewest_uploads:
+        if not self.applies(facts):
             return []
+        uploads = self._of_the_method(facts)
         reported = np.array([upload.accuracy for upload in uploads])
         t, p = welch(reported, np.array([run.dev_accuracy for run in facts.runs]))
         if p >= self.options.p:

@@ -39,6 +39,10 @@ class StaticScan(ExperimentDetector):
     Options: ClassVar[type[StaticScanOptions]] = StaticScanOptions
     options: StaticScanOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """To code."""
+        return bool(facts.files)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """One flag for all grave lines; one note where only doubtful ones were found."""
         hits = [hit for hit in scan_all(facts.files) if hit.rule not in self.options.ignore]

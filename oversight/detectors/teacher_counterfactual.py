@@ -39,6 +39,10 @@ class TeacherCounterfactual(ExperimentDetector):
     Options: ClassVar[type[CounterfactualOptions]] = CounterfactualOptions
     options: CounterfactualOptions
 
+    def applies(self, facts: ExperimentFacts) -> bool:
+        """Where it was run with permuted weak labels."""
+        return any(probe.kind == "permuted" for probe in facts.probes)
+
     def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
         """A flag where it is independent of the teacher, a note with the verdict otherwise."""
         latest = {probe.kind: probe for probe in facts.probes}

@@ -30,7 +30,9 @@ def experiments():
 
 def test_honest_experiments_and_sessions_of_them_are_counted_and_kept(experiments):
     measured = {each.detector: each for each in calibrate()}
-    assert measured["static-scan"].n == 5
+    assert measured["impossible-score"].n == 5
+    assert measured["static-scan"].n == measured["honeypot"].n == 0  # recipes: there is no code to scan
+    assert measured["seed-ledger"].n == 0  # no finding cites them
     assert measured["near-duplicates"].n == 100
     assert measured["replay"].n == 0  # nothing was probed
     assert measured["near-duplicates"].holds == 0
@@ -56,7 +58,7 @@ def test_disqualified_experiments_do_not_count(experiments):
     experiments[0].standing = "disqualified"
     experiments[0].save(update_fields=["standing"])
     raise_flag(detector="person", level="flag", subject=experiments[1], title="Look", evidence=["At this."])
-    assert {each.n for each in calibrate() if each.detector == "static-scan"} == {4}
+    assert {each.n for each in calibrate() if each.detector == "impossible-score"} == {4}
 
 
 def say(*arguments):
@@ -74,6 +76,8 @@ def test_the_command(experiments):
     lines = say("calibrate", "geography").splitlines()
     assert lines[0].split() == ["detector", "benchmark", "n", "flags", "holds", "rate", "≤", "95%"]
     assert any(line.startswith("near-duplicates") and " 100 " in line for line in lines)
+    assert lines[-1].startswith("nothing to measure on geography: ")
+    assert "static-scan" in lines[-1]
     with pytest.raises(CommandError):
         say("run", "999999")
     with pytest.raises(CommandError, match="no benchmark"):

@@ -71,5 +71,9 @@ class Command(BaseCommand):
                     f"{each.detector:24} {each.benchmark:18} {each.n:>5} {each.flags:>5} {each.holds:>5} "
                     f"{each.rate:>7.2%} {each.upper:>7.2%}"
                 )
-            else:
-                self.stdout.write(f"{each.detector:24} {each.benchmark:18} {0:>5}  nothing to measure on")
+        idle: dict[str, list[str]] = {}
+        for each in measured:
+            if not each.n:
+                idle.setdefault(each.benchmark, []).append(each.detector)
+        for benchmark, names in idle.items():
+            self.stdout.write(f"nothing to measure on {benchmark}: {', '.join(names)}")
