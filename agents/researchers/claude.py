@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ADAPTIVE = re.compile(r"^claude-(?:(?:opus|sonnet)-4-[6-9]|(?:opus|sonnet|haiku|fable|mythos)-(?:[5-9]|mythos))")
 MOST_REFUSALS = 3  # in a row, before a person has to look
 COMPACT_ABOVE = 0.6  # of the window: what is left must hold the summary and the next replies
-LIKELY = 0.6  # of most_tokens: English and code have about 3.5 characters a token, where it counts two
+LIKELY = 0.3  # of most_tokens: English and code have about 3.5 characters a token, where it counts one
 SUMMARISE = """\
 Your conversation has grown long and is about to be cut. Write what you will need to go on: what you set out to find,
 what you ran and what came of it (with experiment numbers), what you believe now and how sure you are, which findings

@@ -1,6 +1,5 @@
 """One reading: claimed, paid for, asked, checked, written down; every way a call may end has its line here."""
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from django.utils import timezone
 
 from agents.errors import NoPrice
 from agents.messages_api.client import Trouble, client, trouble_of
-from agents.messages_api.messages import Reply
+from agents.messages_api.messages import Reply, most_tokens
 from agents.messages_api.stream import Left, events
 from agents.models import Price
 from agents.prices import cost_of, price_of, worst_of
@@ -41,7 +40,6 @@ from oversight.services.readings import (
 
 log = logging.getLogger(__name__)
 
-_FRAME_TOKENS = 1_000  # what the API itself adds to a request with a tool
 _OURS = {400, 413}  # the request itself is refused: asking again changes nothing
 
 
@@ -95,9 +93,7 @@ def _paid_for(claim: Claim, request: dict[str, Any]) -> Price | None:
     except NoPrice as error:
         postpone(claim=claim, why=str(error), again_at=_tomorrow(), spent=0)
         return None
-    # a token is a byte at least, whatever a submitter writes to be dear
-    tokens_in = len(json.dumps(request, ensure_ascii=False).encode()) + _FRAME_TOKENS
-    worst = worst_of(price, tokens_in=tokens_in, tokens_out=MAX_TOKENS)
+    worst = worst_of(price, tokens_in=most_tokens(request), tokens_out=MAX_TOKENS)
     if worst > settings.MONITOR_DOLLARS_PER_DAY * MICRO:
         why = f"reading it may cost ${worst / MICRO:.2f}, more than MONITOR_DOLLARS_PER_DAY allows in a whole day"
         record_no_verdict(claim=claim, why=why, unreadable=False, spent=0)
