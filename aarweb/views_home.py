@@ -53,7 +53,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if part in ("", "watch"):
         context["watch"] = watch(request.user, campaign)
     if part in ("", "live") and campaign:
-        context["shown"] = glance(request.user, campaign)
+        context |= {"shown": glance(request.user, campaign), "glance_title": "Spend and agents"}
     if not part:
         context |= _progress(request, campaign)
     return show(request, "home/home.html", context, fragment=_PARTS.get(part, _PARTS["now"]))

@@ -102,6 +102,22 @@ def test_clocks_run_and_news_change_cards_without_moving_the_page(surf, campaign
     assert page.evaluate("window.stays")
 
 
+def test_what_is_typed_on_a_card_takes_one_line_however_long_it_is(surf, campaign):
+    agent = campaign.agents.select_related("user", "campaign").order_by("id").first()
+    surfer = surf(campaign.created_by)
+    page = surfer.open(f"/campaigns/{campaign.pk}/")
+    typed = page.locator(f"#agent-{agent.pk} [data-typing]")
+    before = typed.bounding_box()["height"]
+    with live.Typing(agent, Step(number=1)) as typing:
+        for _ in range(100):  # the second socket says nothing when it is open
+            typing.say("a sentence that goes on and on " * 10)
+            page.wait_for_timeout(120)
+            if "goes on" in typed.inner_text():
+                break
+        assert "goes on" in typed.inner_text()
+    assert typed.bounding_box()["height"] == before
+
+
 def test_freeze_is_in_reach_by_keyboard_and_answers_in_place(surf, campaign):
     surfer = surf(campaign.created_by)
     page = surfer.open("/")

@@ -161,6 +161,12 @@ def test_the_tool_in_flight_and_what_holds_an_agent_are_on_its_card(reviewer):
     assert "odd scores" in card and "not confirmed yet" in card
 
 
+def test_the_glance_has_the_same_heading_when_it_is_asked_for_anew(reviewer):
+    campaign = make_campaign()
+    part = reviewer.get(f"/?part=live&campaign={campaign.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert "Spend and agents</h2>" in part and "Spend and agents</h2>" in get(reviewer)
+
+
 def test_freezing_from_the_dashboard_answers_in_place(reviewer):
     campaign = make_campaign()
     ask = {"headers": {"HX-Request": "true"}}
