@@ -4,6 +4,7 @@
   "use strict";
 
   const NARROW_PX = 480;
+  const NARROW_PLOT_PX = 260, LEGEND_ROW_PX = 20; // on a phone each entry of a legend has a row, which the plot must not pay for
   const config = { responsive: true, displayModeBar: false, showTips: false };
   const tags = new WeakMap(); // chart -> ETag of what it shows
   const figures = new WeakMap();
@@ -47,8 +48,10 @@
   const show = async (chart) => {
     const figure = figures.get(chart);
     const title = { ...figure.layout, title: undefined };
+    const entries = figure.data.filter((trace) => trace.name && trace.showlegend !== false).length;
+    if (!title.height && chart.clientWidth < NARROW_PX && entries > 2) title.height = NARROW_PLOT_PX + entries * LEGEND_ROW_PX;
     if (chart.dataset.drawn !== "yes") chart.replaceChildren();
-    chart.classList.toggle("sized", Boolean(figure.layout.height));
+    chart.classList.toggle("sized", Boolean(title.height));
     await Plotly.react(chart, figure.data, theme(title, chart.clientWidth), config);
     chart.dataset.drawn = "yes";
   };

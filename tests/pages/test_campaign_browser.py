@@ -82,6 +82,19 @@ def test_every_page_stands_without_a_complaint_and_without_sideways_scrolling(su
     assert wide == {}
 
 
+def test_a_legend_of_many_leaves_a_phone_room_for_the_figure(surf, campaign):
+    for agent in campaign.agents.order_by("id")[2:]:
+        make_experiment(
+            user=agent.user, benchmark=campaign.benchmarks.get(), state="scored", dev=0.3, campaign=campaign.pk
+        )
+    surfer = surf(campaign.created_by, width=360)
+    page = surfer.open(f"/campaigns/{campaign.pk}/")
+    assert surfer.draw_figures() == ["yes"]
+    assert page.locator(".legend .traces").count() == 5
+    assert page.locator(".chart .nsewdrag").bounding_box()["height"] > 150
+    assert surfer.overflow() <= 0
+
+
 def test_clocks_run_and_news_change_cards_without_moving_the_page(surf, campaign):
     surfer = surf(campaign.created_by)
     page = surfer.open("/")

@@ -10,7 +10,8 @@
   const show = (agent) => {
     const { text } = texts.get(agent);
     for (const box of document.querySelectorAll(`[data-typing="${agent}"]`)) {
-      box.textContent = box.closest(".agent-card") ? text.slice(-160).replace(/\s+/g, " ") : text;
+      // a card cuts off the beginning, by CSS that writes from right to left: the marks keep a full stop at its end
+      box.textContent = box.closest(".agent-card") ? `\u200e${text.slice(-160).replace(/\s+/g, " ")}\u200e` : text;
       box.scrollTop = box.scrollHeight;
     }
   };
