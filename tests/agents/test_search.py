@@ -5,12 +5,13 @@ from django.utils import timezone
 
 from agents.lifecycle import AgentState
 from agents.loop import run_step
-from agents.models import Notebook, Step
+from agents.models import Action, Notebook, Step
 from agents.researchers._space import recipe_of
 from agents.services.campaigns import AgentPlan
 from agents.services.steps import wake_waiting
 from experiments.models import Experiment, Method
 from forum.models import Finding
+from oversight.models import Refusal
 from tests.agents.conftest import make_campaign, the_agent
 from tests.factories import make_method, stored_score
 
@@ -107,6 +108,9 @@ def test_a_budget_that_is_spent_ends_it_with_a_summary(roles):
     last = Step.objects.filter(agent=agent).order_by("-number").first()
     finish = last.actions.get(tool="finish")
     assert "budget" in finish.arguments["summary"]
+    refused = Action.objects.filter(step__agent=agent, tool="submit_experiment", is_error=True)
+    assert "gpu" in refused.get().result
+    assert not Refusal.objects.exists()  # that is how research ends: no misuse of the API
 
 
 def test_options_without_a_range_keep_their_default():
