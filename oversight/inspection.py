@@ -19,7 +19,7 @@ from oversight.selectors.experiment_facts import experiment_facts
 from oversight.selectors.session_facts import refused_calls, session_facts
 from oversight.services.calibrations import latest
 from oversight.services.detectors import setting_of
-from oversight.services.flags import Subject, raise_flag
+from oversight.services.flags import Subject, lock_subjects, raise_flag
 from oversight.services.inspections import Claim, claim_inspection, fail_inspection, finish_inspection
 from oversight.services.probes import probe_if_leading
 from oversight.services.readings import request_reading
@@ -41,7 +41,7 @@ def inspect_experiment(*, experiment_id: int, worker: str) -> bool:
         experiment = Experiment.objects.select_related("benchmark").get(pk=experiment_id)
         with transaction.atomic():
             finish_inspection(claim=claim, results=_results(found))
-            raise_flags(found, benchmark=experiment.benchmark)
+            raise_flags(found, benchmark=experiment.benchmark, also=[experiment])
             _unlooked(found, experiment)
             probe_if_leading(experiment_id)
             request_reading(experiment_id=experiment_id)
@@ -85,8 +85,14 @@ def look(facts: ExperimentFacts | SessionFacts) -> list[Found]:
     return found
 
 
-def raise_flags(found: Sequence[Found], *, benchmark: Benchmark | None) -> list[Flag]:
-    """A flag for every row that is blamed; what is under review already is not raised again. Needs a transaction."""
+def raise_flags(found: Sequence[Found], *, benchmark: Benchmark | None, also: Sequence[Subject] = ()) -> list[Flag]:
+    """A flag for every row that is blamed; what is under review already is not raised again. Needs a transaction.
+
+    also: what the caller will write about afterwards, locked with the rest before the first event.
+    """
+    blamed = [subject for _, said, _ in found for suspicion in said for subject in _subjects(suspicion)]
+    if blamed:
+        lock_subjects([*blamed, *also])
     q_values = _q_values(found)
     flags = []
     for name, said, _ in found:

@@ -1,12 +1,13 @@
 """What people's judgement makes of a result: its standing, what its submitter is told, what descends from it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
 from experiments.lifecycle import TAINTING, MethodClass, Standing
 from experiments.models import Experiment
+from experiments.services import holds
 from experiments.services.states import tell
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 # Code descends from code along stated parents; a snapshot is its own descendant, so reruns are tainted, too.
 _DESCENDANTS = """
     WITH RECURSIVE line(id) AS (
-        SELECT %s::bigint UNION SELECT child_id FROM experiments_snapshotparent JOIN line ON parent_id = line.id
+        SELECT unnest(%s::bigint[])
+        UNION SELECT child_id FROM experiments_snapshotparent JOIN line ON parent_id = line.id
     ) SELECT id FROM line
 """
 _TAINTED_BY = """
@@ -25,6 +27,18 @@ _TAINTED_BY = """
     SELECT min(held.id) FROM experiments_experiment held JOIN line ON held.snapshot_id = line.id
     WHERE held.standing = ANY(%s) AND held.id <> %s
 """
+
+
+def lock_judged(judged: Collection[int], *, submitters: Collection[int]) -> None:
+    """Take all that judging these touches, by id, before the first event. Needs a transaction.
+
+    That is they, what may be tainted or cleared with them, and what these accounts have not ended, which may be held.
+    """
+    code = Experiment.objects.filter(pk__in=judged, snapshot__isnull=False).values_list("snapshot", flat=True)
+    descended = Experiment.objects.filter(snapshot__in=_line(list(code))).values_list("pk", flat=True)
+    touched = {*judged, *descended, *holds.unfinished(submitters).values_list("pk", flat=True)}
+    rows = Experiment.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=touched)
+    list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def own_standing(experiment: Experiment) -> Standing:
@@ -43,7 +57,8 @@ def judge(
 ) -> Experiment:
     """Set a result's standing and what its submitter may know of the flags on it; taint or clear what descends.
 
-    flags: [{"id", "level", "state"}]. reason: for people; it stands in the log.
+    flags: [{"id", "level", "state"}]. reason: for people; it stands in the log. Whoever judges several in one
+    transaction takes them first, by lock_judged.
     """
     rows = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
     experiment: Experiment = rows.get(pk=experiment_id)
@@ -68,12 +83,17 @@ def taint_of(experiment: Experiment) -> int | None:
     return found
 
 
+def _line(snapshots: Collection[int]) -> list[int]:
+    """These snapshots and all that descend from them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DESCENDANTS, [list(snapshots)])
+        return [row[0] for row in cursor.fetchall()]
+
+
 def _retaint(source: Experiment) -> None:
     if source.snapshot_id is None:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(_DESCENDANTS, [source.snapshot_id])
-        line = [row[0] for row in cursor.fetchall()]
+    line = _line([source.snapshot_id])
     touched = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
     for experiment in touched.filter(snapshot__in=line).exclude(pk=source.pk).order_by("pk"):
         by = taint_of(experiment)

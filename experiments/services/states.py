@@ -1,6 +1,6 @@
 """Moves rows from state to state: the only writers of `state`, each a guarded UPDATE and its event.
 
-Lock order everywhere: the experiment's row, then its runs by id, the event counter last.
+Lock order everywhere: the experiment's row (several: by id), then its runs by id, the event counter last.
 """
 
 from collections.abc import Sequence

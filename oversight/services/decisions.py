@@ -11,7 +11,7 @@ from oversight.lifecycle import REOPENED, FlagState, Verdict
 from oversight.models import Decision, Flag, Vote
 from oversight.services.demotion import demote_if_wrong
 from oversight.services.effects import apply_effects
-from oversight.services.flags import check_free, locked_flag, tell
+from oversight.services.flags import check_free, lock_touched, locked_flag, tell
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -58,9 +58,10 @@ def decide_flag(*, user: "User", flag_id: int, verdict: str, reason: str) -> Fla
         return flag
     Decision.objects.create(flag=flag, round=flag.round, verdict=verdict, reason=why, decided_by=user)
     _leave(flag, FlagState.DECIDED)
-    apply_effects(flag, actor=user, reason=f"flag {flag.pk}: {Verdict(verdict).label}: {why}")
+    lock_touched(flag)
+    demote_if_wrong(flag.detector)  # holds the detector's setting: before the log, as whoever sets it does
     tell(flag, "flag.decided", actor=user, verdict=verdict, reason=why)
-    demote_if_wrong(flag.detector)
+    apply_effects(flag, actor=user, reason=f"flag {flag.pk}: {Verdict(verdict).label}: {why}")
     return flag
 
 
@@ -78,8 +79,9 @@ def reopen_flag(*, user: "User", flag_id: int, reason: str) -> Flag:
     flag.round += 1
     flag.save(update_fields=["round"])
     _leave(flag, FlagState.OPEN)
-    apply_effects(flag, actor=user, reason=f"flag {flag.pk} was opened again: {why}")
+    lock_touched(flag)
     tell(flag, "flag.reopened", actor=user, reason=why)
+    apply_effects(flag, actor=user, reason=f"flag {flag.pk} was opened again: {why}")
     return flag
 
 

@@ -6,10 +6,10 @@ from agents.lifecycle import AGENT_ENDED, LatchKind
 from agents.models import Agent, Latch
 from agents.services.control import release_flag_latch, set_latch
 from experiments.models import Experiment
-from experiments.services import holds
 from experiments.services.standing import judge, own_standing
 from oversight.lifecycle import GRAVITY, REOPENED, STANDING_AFTER, FlagState, Level, Verdict
 from oversight.models import Decision, Flag
+from oversight.services.locks import alike
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 def apply_effects(flag: Flag, *, actor: "User | None", reason: str) -> None:
     """Bring the result's standing and the agent's latch in line with every flag on them.
 
-    Needs a transaction that holds the agent's row and has written no event yet: the latch holds what is queued.
+    Needs a transaction that holds what locks.py takes, and has told of the flag: the lab's log comes before the
+    campaign's, where the latch is told.
     """
-    if flag.agent_id is not None and flag.agent is not None:
-        holds.lock([flag.agent.user_id])
     if flag.experiment_id is not None:
         _settle_experiment(flag.experiment_id, actor=actor, reason=reason)
         _settle_method(flag, actor=actor, reason=reason)
@@ -49,10 +48,7 @@ def _settle_experiment(experiment_id: int, *, actor: "User | None", reason: str)
 def _settle_method(flag: Flag, *, actor: "User | None", reason: str) -> None:
     """A disqualified method is disqualified wherever the same submitter ran it on that benchmark."""
     experiment = Experiment.objects.get(pk=flag.experiment_id or 0)
-    alike = Experiment.objects.filter(
-        method_digest=experiment.method_digest, benchmark=experiment.benchmark_id, submitter=experiment.submitter_id
-    )
-    for other in alike.exclude(pk=experiment.pk).order_by("pk").values_list("pk", flat=True):
+    for other in alike(experiment).exclude(pk=experiment.pk).order_by("pk").values_list("pk", flat=True):
         _settle_experiment(other, actor=actor, reason=reason)
 
 

@@ -1,7 +1,4 @@
-"""Raise flags, by detectors and by hand, and claim them; each has its effects at once.
-
-Lock order: the agent's row, the flag's, the experiment's; the event counter last.
-"""
+"""Raise flags, by detectors and by hand, and claim them; each has its effects at once. Lock order: locks.py."""
 
 import hashlib
 import json
@@ -27,6 +24,7 @@ from oversight.models import Calibration, DetectorSetting, Flag
 from oversight.permissions import can_judge
 from oversight.selectors.pins import pinned
 from oversight.services.effects import apply_effects
+from oversight.services.locks import lock_agents, lock_experiments
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -70,8 +68,7 @@ def raise_flag(
     if seen is not None:
         return seen
     campaign = _campaign(about)
-    if about.agent is not None:
-        Agent.objects.select_for_update(no_key=True).get(pk=about.agent.pk)
+    lock_subjects([subject])
     source = source or (Source.PERSON if user is not None else Source.DETECTOR)
     flag, made = Flag.objects.get_or_create(
         key=key,
@@ -91,8 +88,8 @@ def raise_flag(
         },
     )
     if made:
-        apply_effects(flag, actor=user, reason=f"flag {flag.pk}: {flag.title}")
         tell(flag, "flag.raised", actor=user, detector=detector, title=flag.title)
+        apply_effects(flag, actor=user, reason=f"flag {flag.pk}: {flag.title}")
     return flag
 
 
@@ -154,11 +151,23 @@ def locked_flag(user: "User", flag_id: int) -> Flag:
     if not can_judge(user):
         raise Forbidden("you may not judge flags")
     act_as(user)
-    if found.agent_id is not None:
-        Agent.objects.select_for_update(no_key=True).get(pk=found.agent_id)
+    lock_agents(_keys(found.agent_id))
     rows = Flag.objects.select_for_update(no_key=True, of=("self",)).select_related("claimed_by")
     locked: Flag = rows.get(pk=flag_id)
     return locked
+
+
+def lock_touched(flag: Flag) -> None:
+    """What a verdict on a locked flag touches, before the first event."""
+    lock_experiments(_keys(flag.experiment_id), agents=_keys(flag.agent_id))
+
+
+def lock_subjects(subjects: Sequence[Subject]) -> None:
+    """What flags on these touch, all of it before the first event of the first. Needs a transaction."""
+    about = [_about(each) for each in subjects]
+    agents = [each.agent.pk for each in about if each.agent is not None]
+    lock_agents(agents)
+    lock_experiments([each.experiment.pk for each in about if each.experiment is not None], agents=agents)
 
 
 def subject_of(name: str) -> Subject:
@@ -190,6 +199,10 @@ class _About:
     columns: dict[str, Any]
     agent: Agent | None
     experiment: Experiment | None = None
+
+
+def _keys(key: int | None) -> list[int]:
+    return [] if key is None else [key]
 
 
 def _about(subject: Subject) -> _About:

@@ -1,10 +1,10 @@
 """A pause and a write at the same moment, on connections of their own: one of them is first, and both know which."""
 
 import time
-from threading import Event, Thread
+from threading import Event
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.test import Client
 
 from agents.errors import Held
@@ -20,47 +20,10 @@ from experiments.services.runs import claim_runs, fail_runs, release
 from forum.services.posting import comment, post_finding
 from tests.agents.conftest import make_campaign, the_agent
 from tests.agents.rest_writes import WRITES, make_outsider
+from tests.asides import Aside, waits
 from tests.factories import make_experiment, make_method, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
-class Aside(Thread):
-    """Does something on a connection of its own; keeps what it returned or raised."""
-
-    def __init__(self, work):
-        super().__init__(daemon=True)
-        self.work, self.made, self.error = work, None, None
-        self.start()
-
-    def run(self):
-        try:
-            self.made = self.work()
-        except Exception as error:  # for the test to show
-            self.error = error
-        finally:
-            connection.close()
-
-    def result(self):
-        self.join(30)
-        assert not self.is_alive()
-        if self.error:
-            raise self.error
-        return self.made
-
-
-def waits(thread, seconds=3.0):
-    """Whether the thread comes to wait for a row that another transaction holds, instead of ending."""
-    end = time.monotonic() + seconds
-    while thread.is_alive() and time.monotonic() < end:
-        with connection.cursor() as cursor:
-            cursor.execute(WAITING)
-            if cursor.fetchone()[0]:
-                return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.route)

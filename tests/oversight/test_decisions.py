@@ -167,7 +167,7 @@ def test_a_detector_that_is_wrong_four_times_in_five_is_demoted_and_an_admin_res
     reviewer, admin = make_user("reviewer"), make_user("admin")
     experiment = agents_experiment()
     for number in range(LEAST_DECIDED):
-        assert not DetectorSetting.objects.exists()
+        assert not DetectorSetting.objects.exclude(demoted_at=None).exists()
         judge(raised(experiment, said=f"{number}"), "disqualified" if number == 0 else "clean", reviewer)
     assert DetectorSetting.objects.get().demotion == "1 of 10 decided flags were confirmed"
     assert raised(experiment, level="hold", said="later").level == "flag"
