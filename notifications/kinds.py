@@ -1,7 +1,7 @@
 """What people may be told of, and which events say it, in which words: one table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.events import LAB
@@ -62,26 +62,32 @@ class Kind:
     """One kind of news.
 
     says: what happened; page, e-mail and webhook all show it, cut to one line by `sentence`. event: kind of the event.
-    states: payload's state must be one of these; empty for any. in_lab: told in the lab's log; otherwise in its
+    only: payload's fields, each of which must have one of these values. in_lab: told in the lab's log; otherwise in its
     campaign's. audience: permission a person needs. page: shown in the page at first.
     """
 
     label: str
     event: str
     says: Callable[[Event], str]
-    states: tuple[str, ...] = ()
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     in_lab: bool = True
     audience: str = EVERYBODY
     page: bool = True
 
 
 KINDS: dict[str, Kind] = {
-    "flag": Kind("A flag was raised", "flag.raised", _flag, audience=REVIEWERS),
+    "flag": Kind(  # a note beside a run asks nothing of anybody
+        "A flag was raised", "flag.raised", _flag, {"level": ("flag", "hold")}, audience=REVIEWERS
+    ),
     "approval": Kind("An agent asks for approval", "approval.requested", _approval, in_lab=False, audience=REVIEWERS),
     "campaign": Kind(
-        "A campaign finished, froze or stopped", "campaign.state", _campaign, ("finished", "frozen", "stopped"), False
+        "A campaign finished, froze or stopped",
+        "campaign.state",
+        _campaign,
+        {"state": ("finished", "frozen", "stopped")},
+        in_lab=False,
     ),
-    "agent_failed": Kind("An agent failed", "agent.state", _agent_failed, ("failed",), in_lab=False),
+    "agent_failed": Kind("An agent failed", "agent.state", _agent_failed, {"state": ("failed",)}, in_lab=False),
     "best": Kind("An experiment scored above the best so far", "experiment.scored", _best),
     "finding": Kind("A finding was posted", "finding.posted", _finding, page=False),
     "comment": Kind("A comment was posted", "comment.posted", _comment, page=False),
@@ -93,7 +99,7 @@ def kind_of(event: Event) -> str:
     for name, kind in KINDS.items():
         if kind.event != event.kind or (event.campaign == LAB) != kind.in_lab:
             continue
-        if kind.states and event.payload.get("state") not in kind.states:
+        if any(event.payload.get(name) not in allowed for name, allowed in kind.only.items()):
             continue
         return name if name != "best" or _is_best(event.payload) else ""
     return ""

@@ -18,6 +18,8 @@ from experiments.services.reaper import reap as visit
 from workers import start  # noqa: F401 - its signal handlers run at a worker's start and end
 from workers.identity import worker_name
 
+_after_probe = False  # what this worker did last was a probe
+
 
 @shared_task(name="workers.train")
 def train(experiment_id: int) -> None:
@@ -25,7 +27,12 @@ def train(experiment_id: int) -> None:
     from workers.probing import probe_next
     from workers.training import train_next
 
-    if not probe_next(worker=worker_name()):  # one that waited long, or has nothing before it
+    global _after_probe  # noqa: PLW0603 - one worker does one thing at a time
+    if _after_probe and train_next(worker=worker_name()):  # a burst of probes does not stop what people wait for
+        _after_probe = False
+        return
+    _after_probe = probe_next(worker=worker_name())  # one that waited long, or has nothing before it
+    if not _after_probe:
         train_next(worker=worker_name())
 
 

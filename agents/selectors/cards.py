@@ -96,6 +96,8 @@ def doing(agent: Agent, call: Called | None, awaited: Mapping[int, Awaited], ask
         return Doing(f"finishing {call.tool if call else 'what is in flight'}", since)
     if agent.state == AgentState.WAITING:
         return _waiting(agent, awaited, asked)
+    if agent.state in (AgentState.FINISHED, AgentState.STOPPED):
+        return Doing(agent.get_state_display().lower())  # a clock would count for ever
     words = {AgentState.READY.value: "ready for its next step", AgentState.FAILED.value: "needs a person"}
     return Doing(words.get(agent.state, agent.get_state_display().lower()), since)
 

@@ -48,8 +48,11 @@ def say(kind: str, subject: str, *, campaign: int = 0, actor=None, **payload) ->
 
 def test_people_are_told_by_default_and_agents_never():
     viewer, reviewer, agent = member("viewer"), member("reviewer"), member("agent")
-    say("flag.raised", "flag:1", detector="seed-hunting")
-    say("flag.raised", "flag:1", campaign=5, detector="seed-hunting")  # the same flag in its campaign's log
+    say("flag.raised", "flag:1", detector="seed-hunting", level="flag")
+    say("flag.raised", "flag:2", detector="teacher-counterfactual", level="info")  # asks nothing of anybody
+    say(
+        "flag.raised", "flag:1", campaign=5, detector="seed-hunting", level="flag"
+    )  # the same flag in its campaign's log
     say("campaign.state", "campaign:5", campaign=5, state="finished", campaign_=5, reason="done")
     say("campaign.state", "campaign:5", campaign=5, state="running")
     say("agent.state", "agent:3", campaign=5, state="failed", name="simplicity-1")

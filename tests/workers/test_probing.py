@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput
+from experiments.models import Run
 from experiments.probe_models import Probe
 from experiments.scored_probes import score_probe
 from experiments.scoring import score_experiment
@@ -121,6 +122,21 @@ def test_a_probe_that_has_waited_long_goes_before_a_full_queue(words):
     assert set(queued.runs.values_list("state", flat=True)) == {"queued"}
     tasks.probe(probe.pk)  # and the other way round
     assert set(queued.runs.values_list("state", flat=True)) == {"evaluating"}
+
+
+def test_runs_and_overdue_probes_take_turns(words, monkeypatch):
+    monkeypatch.setattr(tasks, "_after_probe", False)
+    add_probes(experiment_id=scored().pk, kinds=["replay", "batch"])
+    Probe.objects.update(created_at=timezone.now() - PATIENCE)
+    runs = [
+        submit_experiment(user=make_user(), benchmark="words", method="vanilla", options={"l2": l2}, seeds=2)
+        for l2 in (2, 3)
+    ]
+    done = []
+    for _ in range(4):
+        tasks.train(runs[0].pk)
+        done.append((Probe.objects.filter(state="queued").count(), Run.objects.filter(state="queued").count()))
+    assert done == [(1, 4), (1, 2), (0, 2), (0, 0)]
 
 
 def test_what_waits_is_not_sent_for_again_while_messages_are_under_way(words):
