@@ -88,11 +88,12 @@ def test_how_long_something_waits(seconds, text):
 
 def test_calls_that_wait_are_on_the_card_and_on_the_agents_page_with_how_long(reviewer):
     agent, policy = the_agent(make_campaign()), ensure_default()
+    now = timezone.now()  # not that of the import: the page counts from now
     common = {"agent": agent, "policy": policy, "tool": "submit_experiment", "arguments": {}, "digest": "0" * 64}
-    common |= {"rule": 1, "expires_at": NOW + timedelta(days=1)}
-    first = Approval.objects.create(requested_at=NOW - timedelta(seconds=250), **common)
-    Approval.objects.create(requested_at=NOW, **common)
-    Approval.objects.create(requested_at=NOW - timedelta(hours=1), **{**common, "state": "refused"})
+    common |= {"rule": 1, "expires_at": now + timedelta(days=1)}
+    first = Approval.objects.create(requested_at=now - timedelta(seconds=250), **common)
+    Approval.objects.create(requested_at=now, **common)
+    Approval.objects.create(requested_at=now - timedelta(hours=1), **{**common, "state": "refused"})
     for address in ("/", f"/agents/{agent.pk}/"):
         asked = get(reviewer, address).split('class="small asked"')[1].split("</p>")[0]
         assert f'href="/inbox/?item=approval:{first.pk}"' in asked
