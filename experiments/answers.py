@@ -39,13 +39,14 @@ def wait(name: str, seconds: int) -> dict[str, Any] | None:
     return None if found is None else dict(json.loads(found))
 
 
-def call_for(name: str) -> bool:
+def call_for(name: str, milliseconds: int | None = None) -> bool:
     """Whether to call a worker for `name`: True unless a call is under way that nobody has heard yet.
 
     Whoever is called hears first, then looks at the rows; so a row that was committed before this is seen.
+    milliseconds: how long an unheard call stands, CALL_MILLISECONDS by default.
     """
     try:
-        return bool(client().set(_call(name), 1, nx=True, px=CALL_MILLISECONDS))
+        return bool(client().set(_call(name), 1, nx=True, px=milliseconds or CALL_MILLISECONDS))
     except redis.RedisError as error:
         logger.warning("calling for %s: %s", name, error)
         return True

@@ -13,6 +13,7 @@ from experiments.services.uploads import SPLIT, answer_name, call_name, told_of
 from metrics import pgr
 
 BATCH = 32  # uploads of one benchmark scored in one transaction: whoever waits longest waits for this many
+INSPECTION_MILLISECONDS = 5_000  # the detectors look at uploads at most so often: they share the scorer's process
 _UPLOAD = ("predictions", "predictions_digest", "n_items", "benchmark_id", "evaluation_id", "submitter__username")
 _METER = ("queries", "updates", "best_accuracy", "bits", "benchmark__slug", "benchmark__provenance")
 
@@ -71,7 +72,8 @@ def _score_waiting(upload_id: int) -> list[Upload]:
     meter.save(update_fields=["queries", "updates", "best_accuracy", "bits"])
     for upload in rises:
         _record_rise(upload, benchmark)
-    if answers.call_for(f"inspection:{benchmark.pk}"):  # one message for all that come within a second
+    # never heard, so one look in so long, between which nobody waits for the detectors; the clock sees to the last
+    if answers.call_for(f"inspection:{benchmark.pk}", INSPECTION_MILLISECONDS):
         dispatch.inspect_uploads(benchmark.pk)
     return waiting
 
