@@ -50,15 +50,21 @@ class Composite(SessionDetector):
     def inspect(self, facts: SessionFacts) -> list[Suspicion]:
         """Tests each upload that resembles a student against what came before it."""
         found = []
+        kinds = [self._kind(each) for each in facts.uploads]  # once: each is looked at beside a hundred others
         for q, upload in enumerate(facts.uploads):
-            before = [each for each in facts.uploads[max(0, q - self.options.window) : q] if not is_constant(each)]
-            random = [each for each in before if likeness(each) < self.options.random_z]
-            if len(random) < self.options.fewest or is_constant(upload) or likeness(upload) < self.options.random_z:
+            before = range(max(0, q - self.options.window), q)
+            random = [facts.uploads[each] for each in before if kinds[each] == "random"]
+            if len(random) < self.options.fewest or kinds[q] != "answer":
                 continue
             correlation, p = self._test(random, upload)
             if p < self.options.p:
                 found.append(_suspicion(upload, random, correlation, p, self.options.p))
         return found
+
+    def _kind(self, upload: Upload) -> str:
+        if is_constant(upload):
+            return "constant"
+        return "random" if likeness(upload) < self.options.random_z else "answer"
 
     def _test(self, before: Sequence[Upload], upload: Upload) -> tuple[float, float]:
         """Partial correlation and p-value: the larger of the normal's and the permutation's."""
