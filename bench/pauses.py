@@ -153,6 +153,9 @@ def keep_clock(over: threading.Event) -> None:
 
 def run(pauses: int, freezes: int, agents: int) -> bool:
     """Sets up, measures, prints. Returns: whether every limit holds."""
+    from django.conf import settings
+
+    settings.CLAUDE_READY = True  # this process starts the campaign; the key is the worker's alone
     model, chance, over = Model(), random.Random(1), threading.Event()
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     with MessagesAPI(model) as api, running("worker-agents", ANTHROPIC_BASE_URL=api.url, ANTHROPIC_API_KEY="bench"):
