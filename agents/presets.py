@@ -9,7 +9,6 @@ from agents.lifecycle import BudgetKind, Effect
 
 COSTLY_GPU_SECONDS = 60  # a linear probe is held at 1 a seed, a fine-tuned student at 120
 COSTLY = "costly"  # the one that takes an amount
-COSTLY_GPU_SECONDS = 60  # a linear probe is held at 1 a seed, a fine-tuned student at 120
 MOST_SECONDS = 2**31  # GPU seconds that it may let pass
 
 
