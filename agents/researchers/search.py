@@ -18,6 +18,7 @@ from agents.services.actions import Call
 from experiments.lifecycle import EXPERIMENT_TERMINAL, ExperimentState, MethodClass
 from experiments.models import Benchmark, Experiment, Method
 from experiments.offers import lacking
+from experiments.options import canonical
 from experiments.selectors.scores import dev_score
 from experiments.services.code import CODE
 from forum.models import FindingExperiment
@@ -107,14 +108,14 @@ class SearchResearcher:
         parents = _cited(known)
         for name in BY_SLUG[agent.direction].favours if agent.direction in BY_SLUG else ():
             recipe = by_name.get(name)
-            if recipe is not None and (name, _key(recipe.defaults)) not in seen:
+            if recipe is not None and (name, canonical(recipe.defaults)) not in seen:
                 why = f"My direction is {agent.direction}: I begin with its own recipes as they are."
                 return recipe, dict(recipe.defaults), benchmark, why, parents
         study = _study(agent, round_number, known, recipes)
         for _ in range(TRIES):
             recipe, options = suggest(study.ask(), recipes)
             complete = {**recipe.defaults, **options}
-            if (recipe.name, _key(complete)) not in seen:
+            if (recipe.name, canonical(complete)) not in seen:
                 why = f"A draw that follows what {len(known)} scored experiments of this campaign favour."
                 return recipe, complete, benchmark, why, parents
         return None
@@ -156,11 +157,11 @@ def _known(agent: "Agent", benchmark: Benchmark) -> list[Experiment]:
     return list(scored.select_related("method").order_by("pk"))
 
 
-def _tried(agent: "Agent", benchmark: Benchmark) -> set[tuple[str, tuple[tuple[str, Any], ...]]]:
+def _tried(agent: "Agent", benchmark: Benchmark) -> set[tuple[str, str]]:
     """What anybody of the campaign has run or is running: the same again would get the same seeds, score or error."""
     others = Experiment.objects.filter(campaign=agent.campaign_id, benchmark=benchmark)
     others = others.exclude(state=ExperimentState.CANCELLED)
-    return {(name, _key(options)) for name, options in others.values_list("method__name", "options")}
+    return {(name, canonical(options)) for name, options in others.values_list("method__name", "options")}
 
 
 def _cited(known: Sequence[Experiment]) -> list[int]:
@@ -222,11 +223,6 @@ def _thought(say: Callable[[str], None], text: str, *calls: tuple[str, dict[str,
     made = [Call(f"call_{index}", tool, arguments) for index, (tool, arguments) in enumerate(calls)]
     uses = [{"type": "tool_use", "id": each.call_id, "name": each.tool, "input": each.arguments} for each in made]
     return Thought([{"type": "text", "text": text}, *uses], made, "tool_use")
-
-
-def _key(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Equal for equal options: what was 1.0 comes back from the database as 1."""
-    return tuple(sorted(options.items()))
 
 
 def _words(options: Mapping[str, Any]) -> str:

@@ -85,6 +85,14 @@ def test_a_default_that_the_database_writes_without_its_point_is_not_run_again(r
     assert len(set(keys)) == len(keys)
 
 
+def test_a_recipe_may_have_a_list_among_its_options(roles):
+    layers = {"type": "array", "items": {"type": "integer"}, "default": [1, 2]}
+    make_method("layers", options_schema={"properties": {"layers": layers}, "additionalProperties": False})
+    agent = the_agent(make_campaign(agents=[AgentPlan(researcher="search", direction="simplicity")]))
+    run_until_idle(agent)
+    assert Experiment.objects.filter(submitter=agent.user).count() == 1  # nothing in it can be varied
+
+
 def test_it_finds_what_this_world_rewards(world):
     agent = the_agent(world)
     run_until_idle(agent)
