@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from agents.models import Campaign
+from agents.models import Agent, Campaign
 from agents.workspaces import workspace_of
 from tests.agents.conftest import make_campaign, the_agent
 
@@ -51,6 +51,13 @@ def test_only_those_of_ended_campaigns_go_and_only_with_yes(agents):
     assert not folder.exists()
     assert workspace_of(new).read("notes.txt", 10) == b"x"
     assert said("remove", "--ended-days", "30", "--yes").startswith("No campaign")
+
+
+def test_one_that_still_acts_keeps_its_files(agents):
+    old, _ = agents
+    Agent.objects.filter(pk=old.pk).update(state="acting")
+    assert said("remove", "--ended-days", "30", "--yes").startswith("No campaign")
+    assert (workspace_of(old).folder / "notes.txt").exists()
 
 
 def test_a_lab_without_workspaces_says_so(settings, tmp_path):

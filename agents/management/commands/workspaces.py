@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import timezone
 
+from agents.lifecycle import AT_WORK
 from agents.models import Agent
 from agents.workspaces import held_by, kept_on_this_machine, remove_workspace
 
@@ -45,7 +46,9 @@ class Command(BaseCommand):
 
     def _remove(self, agents: list[Agent], options: dict[str, Any]) -> None:
         until = timezone.now() - timedelta(days=options["ended_days"])
-        chosen = [agent for agent in agents if agent.campaign.ended_at and agent.campaign.ended_at <= until]
+        # one that still acts has a command in there, whatever its campaign says
+        resting = [agent for agent in agents if agent.state not in AT_WORK]
+        chosen = [agent for agent in resting if agent.campaign.ended_at and agent.campaign.ended_at <= until]
         if not chosen:
             self.stdout.write(f"No campaign with a workspace here ended {options['ended_days']} days ago or longer.")
             return
