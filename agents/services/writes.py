@@ -1,9 +1,9 @@
 """Where every write of an agent begins, by tool or by REST: ordered with pauses, and ruled by the campaign's policy.
 
-Lock order: an agent's row before anything that the write touches (experiments, methods, benchmarks, tallies, budgets),
-the event counters last: the lab's, then the campaign's. Whoever holds an agent (pause, freeze, flag, stop) takes the
-same row first. So a write that a pause waits for is there when the pause looks for what is queued, and one that waits
-for a pause finds its latch.
+Lock order: an agent's row before anything that the write touches (experiments, methods, benchmarks, tallies, budgets;
+the lock that orders submissions and verdicts, experiments/services/descent.py), the event counters last: the lab's,
+then the campaign's. Whoever holds an agent (pause, freeze, flag, stop) takes the same row first. So a write that a
+pause waits for is there when the pause looks for what is queued, and one that waits for a pause finds its latch.
 """
 
 from django.db import transaction

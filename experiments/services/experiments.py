@@ -24,6 +24,7 @@ from experiments.options import complete_options
 from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.seeds import MOST_SEEDS, draw_seeds
 from experiments.services.code import CODE, check_takes_code, code_method, frozen_digest, snapshot_of, snapshot_row
+from experiments.services.descent import lock_for_adding
 from experiments.services.standing import taint_of
 from experiments.services.states import move_experiment, move_runs, tell
 from experiments.snapshots.models import Snapshot
@@ -153,6 +154,7 @@ def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
 def _create(
     *, user: "User", benchmark: Benchmark, method: Method, snapshot: Snapshot | None, **fields: Any
 ) -> Experiment:
+    lock_for_adding()
     digest = frozen_digest(method, snapshot, fields["options"])
     gray = method.method_class == MethodClass.POLICY_GRAY
     experiment = Experiment.objects.create(

@@ -1,4 +1,7 @@
-"""What people's judgement makes of a result: its standing, what its submitter is told, what descends from it."""
+"""What people's judgement makes of a result: its standing, what its submitter is told, what descends from it.
+
+Whoever judges holds the lock of descent.py, so that no submission comes between the look for descendants and the end.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,7 +33,7 @@ _TAINTED_BY = """
 
 
 def lock_judged(judged: Collection[int], *, submitters: Collection[int]) -> None:
-    """Take all that judging these touches, by id, before the first event. Needs a transaction.
+    """Take all that judging these touches, by id, before the first event. Needs a transaction and the lock for judging.
 
     That is they, what may be tainted or cleared with them, and what these accounts have not ended, which may be held.
     """
@@ -57,8 +60,8 @@ def judge(
 ) -> Experiment:
     """Set a result's standing and what its submitter may know of the flags on it; taint or clear what descends.
 
-    flags: [{"id", "level", "state"}]. reason: for people; it stands in the log. Whoever judges several in one
-    transaction takes them first, by lock_judged.
+    flags: [{"id", "level", "state"}]. reason: for people; it stands in the log. Needs a transaction that holds what
+    lock_judged takes.
     """
     rows = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
     experiment: Experiment = rows.get(pk=experiment_id)
@@ -93,9 +96,8 @@ def _line(snapshots: Collection[int]) -> list[int]:
 def _retaint(source: Experiment) -> None:
     if source.snapshot_id is None:
         return
-    line = _line([source.snapshot_id])
-    touched = Experiment.objects.select_for_update(no_key=True, of=("self",)).select_related("benchmark")
-    for experiment in touched.filter(snapshot__in=line).exclude(pk=source.pk).order_by("pk"):
+    descended = Experiment.objects.select_related("benchmark").filter(snapshot__in=_line([source.snapshot_id]))
+    for experiment in descended.exclude(pk=source.pk).order_by("pk"):  # locked with it: nothing has come since
         by = taint_of(experiment)
         if by != experiment.tainted_by_id:
             Experiment.objects.filter(pk=experiment.pk).update(tainted_by=by)

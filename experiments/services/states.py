@@ -1,6 +1,7 @@
 """Moves rows from state to state: the only writers of `state`, each a guarded UPDATE and its event.
 
 Lock order everywhere: the experiment's row (several: by id), then its runs by id, the event counter last.
+What adds or judges experiments takes the lock of descent.py before.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """What flags and verdicts touch, locked before the first event is written.
 
-Lock order: agents by id, the flag, experiments by id, the detector's setting; the event counters last, the lab's first.
+Lock order: agents by id, the flag, the lock of descent (experiments/services/descent.py: no experiment is added from
+then on), experiments by id, the detector's setting; the event counters last, the lab's first.
 Workers hold an experiment, and agents' writes their agent, when they write an event: whoever held the log first and
 then asked for one of them would wait for ever.
 """
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agents.models import Agent
 from experiments.models import Experiment
+from experiments.services.descent import lock_for_judging
 from experiments.services.standing import lock_judged
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ def lock_agents(agents: Collection[int]) -> None:
 
 def lock_experiments(experiments: Collection[int], *, agents: Collection[int]) -> None:
     """Every experiment that effects on these reach. Needs a transaction that holds the agents' rows."""
+    if experiments:
+        lock_for_judging()
     judged = set(experiments)
     for experiment in Experiment.objects.filter(pk__in=experiments):
         judged.update(alike(experiment).values_list("pk", flat=True))

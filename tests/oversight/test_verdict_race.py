@@ -1,7 +1,5 @@
 """Flags, verdicts and workers at the same moment, on connections of their own: whoever is second waits; nobody dies."""
 
-from threading import Event, current_thread
-
 import pytest
 from django.db import transaction
 
@@ -17,45 +15,12 @@ from oversight.detectors import Suspicion
 from oversight.inspection import raise_flags
 from oversight.models import DetectorSetting
 from oversight.services import detectors
-from oversight.services.decisions import decide_flag, reopen_flag
+from oversight.services.decisions import reopen_flag
 from tests.agents.conftest import make_campaign, the_agent
-from tests.asides import Aside, waits
 from tests.factories import make_experiment, make_user
-from tests.oversight.conftest import agents_experiment, make_snapshot, raised
+from tests.oversight.conftest import agents_experiment, coded, decided, make_snapshot, raised
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def meet(monkeypatch):
-    """meet(at, first, second): first stops where it calls `at`, holding rows; second comes; first goes on; both end."""
-
-    def run(owner, name, first, second):
-        held, go_on, known = Event(), Event(), getattr(owner, name)
-
-        def slowly(*args, **fields):
-            if current_thread() is early:
-                held.set()
-                assert go_on.wait(20)
-            return known(*args, **fields)
-
-        monkeypatch.setattr(owner, name, slowly)
-        started = Event()
-
-        def begin():
-            assert started.wait(20)
-            return first()
-
-        early = Aside(begin)
-        started.set()
-        assert held.wait(20)
-        late = Aside(second)
-        assert waits(late)
-        go_on.set()
-        early.result()
-        return late.result()
-
-    return run
 
 
 def fails(experiment):
@@ -68,15 +33,6 @@ def descendant_of(experiment):
     """Somebody's experiment, waiting, with code that descends from this one's."""
     child = make_snapshot(experiment.submitter, "def fit(): ...", experiment.snapshot)
     return make_experiment(snapshot=child)
-
-
-def coded(user):
-    return make_experiment(user=user, state="scored", snapshot=make_snapshot(user, "def fit(): pass"))
-
-
-def decided(flag, verdict, *reviewers):
-    for reviewer in reviewers:
-        decide_flag(user=reviewer, flag_id=flag.pk, verdict=verdict, reason="looked")
 
 
 def flagged(said):
