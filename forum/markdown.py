@@ -5,11 +5,13 @@ of elements and no class that the pages give a meaning to. References to the led
 holders that nobody can type: they hold a number drawn for each text.
 """
 
+import io
 import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from time import thread_time
 
 import nh3
 from markdown_it import MarkdownIt
@@ -17,10 +19,10 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
+from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import STANDARD_TYPES
+from pygments.token import STANDARD_TYPES, _TokenType
 
 from forum.references import PATTERN, Reference, read_reference
 
@@ -32,6 +34,10 @@ LANGUAGES = {
     "bash", "c", "console", "cpp", "css", "diff", "html", "ini", "javascript", "js", "json", "julia", "latex", "py",
     "pycon", "python", "r", "rust", "sh", "sql", "tex", "toml", "ts", "typescript", "xml", "yaml", "yml",
 }  # fmt: skip
+_LEXERS = {"yml": "yaml"}  # that Pygments knows by another name
+# Some lexers are quadratic in what nobody writes in earnest: over many lines, which a clock between tokens cuts short,
+MOST_HIGHLIGHTING = 0.25  # seconds of CPU for one text
+MOST_LINE = 2_000  # characters; and within a line, in one match of a pattern that no clock interrupts
 _CODE_CLASS, _TOKEN_PREFIX = "code", "hl-"
 _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "span",
@@ -45,6 +51,19 @@ _CLASSES = {
 }
 _SHIFT = 2  # the page itself owns h1 and h2
 _ENV_KEY = "ledger"
+
+
+class _TooSlow(Exception):
+    """Highlighting takes longer than a reader should wait for."""
+
+
+@dataclass(slots=True)
+class _Compiling:
+    """One text on its way. left: seconds of CPU that its code may still take."""
+
+    nonce: str
+    found: list[Reference] = field(default_factory=list)
+    left: float = MOST_HIGHLIGHTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +80,12 @@ class Compiled:
 
 
 def compile_markdown(text: str) -> Compiled:
-    """Parse, highlight, sanitise. The same text gives the same HTML but for the number in its place holders."""
-    nonce = secrets.token_hex(12)
-    found: list[Reference] = []
-    html = sanitise(_MARKDOWN.render(text, {_ENV_KEY: (nonce, found)}))
-    return Compiled(html=html, excerpt=_excerpt(html, nonce), nonce=nonce, references=tuple(found))
+    """Parse, highlight, sanitise. The same text gives the same HTML but for the number in its place holders, and for
+    colours where its code takes MOST_HIGHLIGHTING or about as long.
+    """
+    doing = _Compiling(secrets.token_hex(12))
+    html = sanitise(_MARKDOWN.render(text, {_ENV_KEY: doing}))
+    return Compiled(html=html, excerpt=_excerpt(html, doing.nonce), nonce=doing.nonce, references=tuple(doing.found))
 
 
 def sanitise(html: str) -> str:
@@ -114,9 +134,9 @@ def _ledger_rule(state: StateInline, silent: bool) -> bool:
 
 
 def _render_ledger(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-    nonce, found = env[_ENV_KEY]
-    found.append(tokens[index].meta["reference"])
-    return f"{nonce}x{len(found) - 1}x"
+    doing: _Compiling = env[_ENV_KEY]
+    doing.found.append(tokens[index].meta["reference"])
+    return f"{doing.nonce}x{len(doing.found) - 1}x"
 
 
 def _render_image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
@@ -137,14 +157,32 @@ def _render_cell(self: RendererHTML, tokens: Sequence[Token], index: int, option
 def _render_fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
     token = tokens[index]
     words = token.info.split()
-    return f'<pre class="{_CODE_CLASS}"><code>{_code(token.content, words[0].lower() if words else "")}</code></pre>\n'
+    code = _code(token.content, words[0].lower() if words else "", env[_ENV_KEY])
+    return f'<pre class="{_CODE_CLASS}"><code>{code}</code></pre>\n'
 
 
-def _code(text: str, language: str) -> str:
-    if language not in LANGUAGES:
+def _code(text: str, language: str, doing: _Compiling) -> str:
+    if language not in LANGUAGES or len(max(text.split("\n"), key=len)) > MOST_LINE:
         return escape(text)
+    lexer = get_lexer_by_name(_LEXERS.get(language, language), stripnl=False)
     formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix=_TOKEN_PREFIX)
-    return highlight(text, get_lexer_by_name(language, stripnl=False), formatter)
+    out = io.StringIO()
+    try:
+        formatter.format(_tokens(lexer, text, doing), out)
+    except _TooSlow:
+        return escape(text)
+    return out.getvalue()
+
+
+def _tokens(lexer: Lexer, text: str, doing: _Compiling) -> Iterator[tuple[_TokenType, str]]:
+    """Raises: _TooSlow once the text's code has taken all of its time."""
+    begun = thread_time()
+    for token in lexer.get_tokens(text):
+        if thread_time() - begun > doing.left:
+            doing.left = 0
+            raise _TooSlow
+        yield token
+    doing.left -= thread_time() - begun
 
 
 def _lower_headings(tokens: Sequence[Token]) -> None:

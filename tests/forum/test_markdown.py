@@ -1,10 +1,12 @@
 """What authors type becomes HTML that can do nothing."""
 
 import re
+from time import thread_time
 
 import pytest
 
-from forum.markdown import MOST_EXCERPT, compile_markdown, sanitise
+from forum.markdown import LANGUAGES, MOST_EXCERPT, compile_markdown, sanitise
+from forum.models import MOST_BODY
 
 
 def html(text: str) -> str:
@@ -58,6 +60,22 @@ def test_code_is_highlighted_by_classes_without_styles() -> None:
 @pytest.mark.parametrize("language", ["brainfudge", "", "python' onload='x", "html><script>", "../../etc/passwd"])
 def test_an_unknown_language_is_plain_code(language: str) -> None:
     assert '<pre class="code"><code>&lt;b&gt;x\n</code></pre>' in html(f"```{language}\n<b>x\n```")
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_language_that_is_offered_is_highlighted(language: str) -> None:
+    assert 'class="hl-' in html(f"```{language}\n<p class='x'>1</p> # a = 'b' : 2\n$ ls -l\n>>> f(1)\n-old\n```")
+
+
+@pytest.mark.parametrize(
+    ("language", "sign"), [("c", "\n"), ("cpp", "\n"), ("console", "a"), ("yaml", "&"), ("ini", "=")]
+)
+def test_code_that_a_lexer_takes_long_over_is_shown_plain(language: str, sign: str) -> None:
+    """The lexer for C looks at each of n empty lines n times: nine seconds for a text full of them."""
+    begin = thread_time()
+    shown = html(f"```{language}\n{sign * (MOST_BODY - 30)}\n```")
+    assert thread_time() - begin < 1
+    assert sign * 1000 in shown.replace("&amp;", "&")
 
 
 def test_raw_html_is_text() -> None:
