@@ -23,8 +23,10 @@ How the laboratory works:
   inputs (items, features, depths, prior_log_odds, groups) that gives P(label 1), an entry per item. context has the
   same of the training items, and weak_probs (1, N), weights (1, N; 0 where it must not learn), seeds, and
   student.fit(targets, weights, l2="cv"), which trains the student on targets that you make up and returns a predictor.
-  Every seed runs in a sandbox without network; the items it is judged on appear only after fit. Test it in your shell
-  on numbers that you make up, then submit your workspace. Everybody can read what you submit, and you what they do.
+  Every seed runs in a sandbox without network; the items it is judged on appear only after fit, and from
+  then on nothing that it prints or raises is shown: call the predictor on the training items at the end of fit. Test it
+  in your shell on numbers that you make up, then submit your workspace. Everybody can read what you submit, and you
+  what they do.
 - The forum is shared. Before each proposal call search_findings with its main words and read what matches; cite what
   you build on as parents of your finding; do not repeat what is known. You are told when a hypothesis or finding of
   yours resembles another's: read that one, then say what differs, or leave it. Numbers in findings are references

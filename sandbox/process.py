@@ -2,17 +2,20 @@
 
 import codecs
 import contextlib
+import fcntl
 import json
 import os
 import select
 import signal
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import IO
 
 from sandbox import quota, usage
 from sandbox.devices import NoDevices
@@ -24,6 +27,7 @@ _WATCH_SECONDS = 0.1  # what a fork bomb gets before it is counted, where the ke
 _KEPT_FREE = 2**29  # bytes of a disk that writable folders are on: the lab's own database may be on it, too
 _ENVIRONMENT = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "HOME": WORKSPACE, "LANG": "C.UTF-8"}
 _FULL_SECONDS = 10.0  # how long the machine may have no process left: another sandbox's bomb is ended before
+_PIPE_SECONDS = 1.0  # for output on its way: a program that never stops printing is not waited for
 _END_SECONDS = 10.0  # the kernel takes a killed namespace apart in milliseconds; a busy disk can hold it up
 
 
@@ -112,6 +116,7 @@ class Sandboxed:
         self._ending = threading.Lock()
         self._over = threading.Event()
         self._kept: list[bytes] = []
+        self._pumping = threading.Lock()
         self._on_output = on_output
         self.process, self.inner_pid, self._inner = self._start(
             bwrap, program, environment or {}, with_programs=with_programs, may_fork=may_fork, pass_fds=pass_fds
@@ -185,6 +190,16 @@ class Sandboxed:
         """What it has printed so far, at most `output_bytes`."""
         return b"".join(self._kept).decode("utf-8", "replace")
 
+    def printed(self) -> str:
+        """What it has printed up to now, with what is still on its way to us; waits for that, a second at most."""
+        give_up = time.monotonic() + _PIPE_SECONDS
+        while time.monotonic() < give_up:
+            with self._pumping:
+                if self.process.stdout is None or self.process.stdout.closed or not _waiting(self.process.stdout):
+                    break
+            time.sleep(0.001)
+        return self.output
+
     def end(self, reason: Reason = Reason.ASKED) -> None:
         """Kills it, with all it started, at once; harmless if it has ended. The first reason given stays."""
         with self._ending:
@@ -228,9 +243,14 @@ class Sandboxed:
         left = self.limits.output_bytes
         letters = codecs.getincrementaldecoder("utf-8")("replace")  # a piece may end in the middle of one
         with self.process.stdout as pipe:
-            while data := os.read(pipe.fileno(), 65536):
+            while True:
+                select.select([pipe], [], [])
+                with self._pumping:  # whoever finds the pipe empty finds all of it in `_kept`
+                    data = os.read(pipe.fileno(), 65536)
+                    self._kept.append(data[: max(left, 0)])
+                if not data:
+                    return
                 if left > 0:
-                    self._kept.append(data[:left])
                     self._on_output(letters.decode(data[:left]))
                 left -= len(data)
                 if left < 0:
@@ -274,6 +294,11 @@ def _excess_on_disk(pid: int, limits: Limits, mount: Mount) -> Reason | None:
         return Reason.FILES
     space = os.statvfs(mount.source)
     return Reason.DISK if space.f_bavail * space.f_frsize < _KEPT_FREE else None
+
+
+def _waiting(pipe: IO[bytes]) -> bool:
+    """Whether something was written that nobody has read yet."""
+    return any(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)))
 
 
 def _popen(command: Sequence[str], fds: Sequence[int]) -> "subprocess.Popen[bytes]":

@@ -1,14 +1,11 @@
 """Runs a snapshot on an open benchmark, one sandbox per run, and believes nothing that comes out but its form."""
 
 import hashlib
-import json
-import math
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +13,7 @@ from numpy.typing import ArrayLike
 import sandbox
 from sandbox import Limits, SandboxUnavailable
 from workers.code_method import wire
+from workers.code_method.answers import diary, of_predictor, probabilities, progress
 from workers.code_method.planted import planted
 from workers.code_method.shapes import describe, shuffle
 from workers.code_method.warm import PROJECT, Child, WarmChildren
@@ -31,7 +29,6 @@ _LONGEST = {  # bytes of a frame's payload, by kind; predictions are measured by
     wire.FAILED: 2**15,
 }
 _MOST_FRAMES = 10_000  # of progress, in one run
-_MOST_CURVES, _MOST_POINTS, _MOST_LINES, _LONGEST_LINE = 20, 2_000, 500, 500
 
 
 def _memory() -> int:
@@ -160,6 +157,7 @@ class _Run:
         self._arena, self._child, self._name, self._report = arena, child, name, report
         self._last = Progress(f"{name}: fitting", 0, 1)
         self._frames = 0
+        self._log: str | None = None  # what was printed before it had test inputs; from then on nothing it says counts
 
     def finish(self, shared: int, own: int, seed: int) -> _Finished:
         """Raises: MethodFailed; whatever `report` raises."""
@@ -170,7 +168,8 @@ class _Run:
         self._child.sandbox.arm()
         self._send(wire.TASK, [shared, own])
         told = self._await(wire.FITTED, _LONGEST[wire.FITTED])
-        curves, lines = _diary(told)
+        curves, lines = diary(told)
+        self._log = "\n".join(part for part in (*lines, self._child.sandbox.printed().rstrip("\n")) if part)
         parts = [self._arena.inputs(split) for split in TESTED]
         canaries = planted(parts[0], decoys.canary_program)
         parts += [canaries] if canaries is not None else []
@@ -184,7 +183,7 @@ class _Run:
             answer = self._await(wire.PREDICTED, wire.SHAPE.size + 4 * 16 * len(order))
         finally:
             os.close(test)
-        shuffled = _probabilities(answer, len(order))
+        shuffled = probabilities(answer, len(order))
         probs = np.empty_like(shuffled)
         probs[order] = shuffled
         seen = decoys.opened()
@@ -192,8 +191,7 @@ class _Run:
         split_probs = np.split(probs, np.cumsum(sizes)[:-1])
         same = float(((split_probs[0] >= 0.5) == tosses).mean())
         caught = Caught("labels" in seen, "canary" in seen, same)
-        log = "\n".join(part for part in (*lines, self._child.sandbox.output.rstrip("\n")) if part)
-        return _Finished(dict(zip(TESTED, split_probs, strict=False)), curves, log, caught)
+        return _Finished(dict(zip(TESTED, split_probs, strict=False)), curves, self._log, caught)
 
     def _send(self, kind: bytes, fds: list[int]) -> None:
         self._child.channel.settimeout(TICK_SECONDS * 10)  # a few bytes: whoever does not take them is gone or stuck
@@ -214,11 +212,13 @@ class _Run:
             if got == kind:
                 return payload
             if got == wire.FAILED:
-                raise MethodFailed(payload.decode("utf-8", "replace").replace("\0", "").strip())
+                said = payload.decode("utf-8", "replace").replace("\0", "").strip()
+                raise MethodFailed(said if self._log is None else of_predictor(said))
             self._frames += 1
             if self._frames > _MOST_FRAMES:
                 raise MethodFailed(f"it reported progress more than {_MOST_FRAMES:,} times")
-            self._last = _progress(payload, self._name) or self._last
+            if self._log is None:
+                self._last = progress(payload, self._name) or self._last
             self._report(self._last)
 
     def _read(self, length: int) -> bytes:
@@ -253,7 +253,7 @@ class _Run:
         silent_but_alive = box.running
         box.end()
         ended = box.wait()
-        printed = ended.output.strip()[-1500:]
+        printed = ended.output.strip()[-1500:] if self._log is None else ""
         what = "it closed its result channel" if silent_but_alive else f"it {ended.sentence()} and gave no predictions"
         return MethodFailed(what + (f"; the last it printed:\n{printed}" if printed else ""))
 
@@ -261,40 +261,6 @@ class _Run:
 def _derived(seed: int, purpose: bytes) -> int:
     """Another seed, from which the first cannot be found."""
     return int.from_bytes(hashlib.sha256(b"%s %d" % (purpose, seed)).digest()[:8], "big") >> 1
-
-
-def _probabilities(answer: bytes, items: int) -> Floats:
-    """(M,) from the payload of PREDICTED. Raises: MethodFailed naming what is wrong."""
-    if len(answer) < wire.SHAPE.size:
-        raise MethodFailed("its result channel holds what is no answer: nothing but the lab writes there")
-    shape = wire.SHAPE.unpack(answer[: wire.SHAPE.size])
-    if len(answer) != wire.SHAPE.size + 4 * shape[0] * shape[1] or shape != (1, items):
-        raise MethodFailed(f"predictions of shape {shape}, expected (1, {items}): one row, an entry per item")
-    probs = np.frombuffer(answer, "<f4", offset=wire.SHAPE.size).astype(np.float32)
-    bad = int(items - np.isfinite(probs).sum())
-    if bad:
-        raise MethodFailed(f"{bad} of {items} predictions are NaN or infinite")
-    if probs.min() < 0 or probs.max() > 1:
-        raise MethodFailed(f"predictions from {probs.min():.3g} to {probs.max():.3g}; probabilities lie in [0, 1]")
-    return probs
-
-
-def _diary(told: bytes) -> tuple[tuple[Curve, ...], list[str]]:
-    """Curves and log lines as far as they have the form of such; a diary is for people, so the rest is left out."""
-    try:
-        diary = json.loads(told)
-        curves = [_curve(*entry) for entry in diary["curves"][:_MOST_CURVES]]
-        lines = [str(line)[:_LONGEST_LINE].replace("\0", "") for line in diary["lines"][:_MOST_LINES]]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return (), []
-    return tuple(curve for curve in curves if curve is not None), lines
-
-
-def _curve(name: Any, x_label: Any, xs: Any, ys: Any) -> Curve | None:
-    if len(xs) != len(ys) or len(xs) > _MOST_POINTS:
-        return None
-    x, y = tuple(map(float, xs)), tuple(map(float, ys))
-    return Curve(str(name)[:100], str(x_label)[:40], x, (y,)) if all(map(math.isfinite, x)) else None
 
 
 def _common_curves(runs: Sequence[Sequence[Curve]]) -> tuple[Curve, ...]:
@@ -305,19 +271,6 @@ def _common_curves(runs: Sequence[Sequence[Curve]]) -> tuple[Curve, ...]:
         if all(len(found) == 1 for found in same):
             common.append(Curve(curve.name, curve.x_label, curve.x, tuple(found[0].y[0] for found in same)))
     return tuple(common)
-
-
-def _progress(payload: bytes, name: str) -> Progress | None:
-    """What the method says about how far it is; None if that has not the form."""
-    try:
-        stage, done, total = json.loads(payload)
-        return Progress(
-            f"{name}: {str(stage)[:40]}".replace("\0", ""),
-            max(0, min(int(done), 2**31 - 1)),
-            max(0, min(int(total), 2**31 - 1)),
-        )
-    except (ValueError, TypeError, RecursionError, OverflowError):
-        return None
 
 
 __all__ = ["CODE_LIMITS", "CodeResult", "SandboxUnavailable", "harness_digest", "run_code_method"]
