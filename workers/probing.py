@@ -101,8 +101,8 @@ def run_probe(claim: ProbeClaim, place: Opened, report: Report) -> dict[str, Flo
     if claim.code_digest and code_digest(claim.method) != claim.code_digest:
         raise MethodChanged(f"the code of {claim.method} has changed since this experiment ran: it cannot be probed")
     arena: Any = HalfArena(place.arena, claim.probe_id) if claim.kind == ProbeKind.BATCH else place.arena
-    weak_probs = changed_labels(place.weak_probs, claim.kind, claim.experiment_id)
-    teacher_of = [index % len(weak_probs) for index in claim.seed_indices]
+    shown = place.weak_probs[[index % len(place.weak_probs) for index in claim.seed_indices]]
+    weak_probs, teacher_of = changed_labels(shown, claim.kind, claim.experiment_id), range(len(shown))
     if claim.snapshot_id is not None:
         files = files_of(claim.snapshot_id)
         result: Any = run_code_method(
@@ -119,18 +119,18 @@ def run_probe(claim: ProbeClaim, place: Opened, report: Report) -> dict[str, Flo
 
 
 def changed_labels(weak_probs: Floats, kind: str, seed: int) -> Floats:
-    """(teachers, items) weak labels as a probe of that kind shows them.
+    """(runs, items) the weak labels of each run as a probe of that kind shows them.
 
-    Permuted: dealt out anew, the same way for every teacher, so each keeps its class counts. Noise: so many of the
-    items turned round. Inverted: all of them.
+    Permuted: dealt out anew, class counts kept. Noise: so many of the items turned round. Inverted: all of them.
+    Each run has a draw of its own: what one draw happens to teach would otherwise move all of them together, which the
+    spread between them, and so the standard error of the drop, could not show.
     """
     rng = np.random.default_rng(seed)
-    items = weak_probs.shape[1]
     if kind == ProbeKind.PERMUTED:
-        return weak_probs[:, rng.permutation(items)]
-    share = _SHARES.get(ProbeKind(kind), 0.0)
-    turned = rng.permutation(items) < round(share * items)
-    return np.where(turned, 1 - weak_probs, weak_probs).astype(np.float32)
+        return rng.permuted(weak_probs, axis=1)
+    turned = np.zeros(weak_probs.shape, dtype=np.bool_)
+    turned[:, : round(_SHARES.get(ProbeKind(kind), 0.0) * weak_probs.shape[1])] = True
+    return np.where(rng.permuted(turned, axis=1), 1 - weak_probs, weak_probs).astype(np.float32)
 
 
 def _scattered(predictions: Mapping[Split, Floats], split: Split, arena: HalfArena) -> Floats:
