@@ -163,7 +163,7 @@ LEFT_OUT: LeftOut = {
     "forum.Finding": {
         "campaign": "inside says it",
         **dict.fromkeys(("experiment_count", "parent_count"), "follow from experiments and parents"),
-        "search": "an index of title and body",
+        **dict.fromkeys(("search", "title_search"), "made of title and body"),
     },
     "forum.FindingExperiment": "the column experiments of findings",
     "forum.FindingParent": "the column parents of findings",

@@ -48,7 +48,7 @@ class Thread:
 
 def finding_of(user: "Actor", finding_id: int) -> Finding:
     """A missing finding and a hidden one are the same to whoever may not see it. Raises: NotFound."""
-    visible = Finding.objects.visible_to(user).select_related("author", "tally").defer("search")
+    visible = Finding.objects.visible_to(user).select_related("author", "tally").defer("search", "title_search")
     found: Finding | None = visible.filter(pk=finding_id).first()
     if found is None:
         raise NotFound(f"no finding {finding_id}")
@@ -66,7 +66,7 @@ def thread(user: "Actor", finding_id: int, *, after: int = 0) -> Thread:
     (shown,) = shown_findings(user, [finding])
     comments = list(comments_of(finding).filter(pk__gt=after)[: COMMENTS_SHOWN + 1])
     more, comments = len(comments) > COMMENTS_SHOWN, comments[:COMMENTS_SHOWN]
-    visible = Finding.objects.visible_to(user).select_related("author", "tally").defer("search", "body")
+    visible = Finding.objects.visible_to(user).select_related("author", "tally").defer("search", "title_search", "body")
     parents = {each.pk: each for each in visible.filter(pk__in=shown.parents)}
     experiments = Experiment.objects.visible_to(user).select_related("benchmark", "method")
     scored = {each.pk: each for each in experiments.filter(pk__in=shown.experiments).defer("hypothesis", "search")}

@@ -46,7 +46,7 @@ def findings(user: "Actor", filters: Mapping[str, Any], *, order: str = "", curs
     if query is not None and order != BEST:
         found = found.filter(search=query)
     page = page_of_ids(found, order, cursor=cursor, size=size, query=query)
-    by_id = Finding.objects.select_related("author", "tally").defer("search").in_bulk(page.ids)
+    by_id = Finding.objects.select_related("author", "tally").defer("search", "title_search").in_bulk(page.ids)
     rows = [by_id[key] for key in page.ids]
     return Found(rows, page.following, page.preceding, query, page.ranks)
 

@@ -65,7 +65,10 @@ def similar(user: "Actor", *, title: str, body: str, without: int = 0, limit: in
         )  # fmt: skip
         found = dict(cursor.fetchall())
     rows = (
-        Finding.objects.visible_to(user).filter(pk__in=found).select_related("author", "tally").defer("search", "body")
+        Finding.objects.visible_to(user)
+        .filter(pk__in=found)
+        .select_related("author", "tally")
+        .defer("search", "title_search", "body")
     )
     by_id = {each.pk: each for each in rows}
     return [Similar(by_id[key], share) for key, share in found.items() if key in by_id][:limit]

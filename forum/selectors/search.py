@@ -7,7 +7,7 @@ import re
 from html import escape
 from typing import Any
 
-from django.contrib.postgres.search import SearchHeadline, SearchQuery, SearchVector
+from django.contrib.postgres.search import SearchHeadline, SearchQuery
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString, mark_safe
@@ -22,6 +22,7 @@ MOST_TITLED = 50
 # A phrase is looked for in the newest so many findings that hold all its words: reading places of words is slow.
 MOST_PHRASE_CHECKED = 3_000
 _RANK = "ts_rank_cd('{0.1, 0.2, 0.4, 1.0}', %s, %s::tsquery, 1)"  # D, C, B (body), A (title); 1: over 1 + log(length)
+_OPERATORS = frozenset("|(<!")  # in a tsquery's text, beside &
 _ADJACENT = re.compile(r" <(?:-|[0-9]+)> ")  # in a tsquery's text; lexemes hold no spaces
 # Control characters, which no finding holds, mark matches until the text is escaped.
 _OPEN, _CLOSE = "\x02", "\x03"
@@ -42,7 +43,12 @@ class ParsedQuery(SearchQuery):
     @property
     def has_phrase(self) -> bool:
         """Whether words must stand side by side. Not where something is excluded: loosening that would lose matches."""
-        return bool(_ADJACENT.search(self.text)) and "!" not in self.text
+        return bool(_ADJACENT.search(self.text)) and not self.excludes
+
+    @property
+    def excludes(self) -> bool:
+        """Whether some word must be absent."""
+        return "!" in self.text
 
     @property
     def loosened(self) -> "ParsedQuery":
@@ -55,6 +61,9 @@ def search_query(text: str) -> ParsedQuery:
     with connection.cursor() as cursor:
         cursor.execute("SELECT websearch_to_tsquery(%s::regconfig, %s)::text", [SEARCH_CONFIG, text])
         (parsed,) = cursor.fetchone()
+    if _OPERATORS.isdisjoint(parsed):
+        # a word asked for twice, in whatever form, would pass for two independent ones when rows are estimated
+        parsed = " & ".join(dict.fromkeys(parsed.split(" & ")))
     return ParsedQuery(parsed)
 
 
@@ -63,24 +72,26 @@ def ranks(findings: QuerySet[Any], query: ParsedQuery) -> list[tuple[float, int]
 
     rank: cover density, a match in the title counting 2.5 times one in the body, over 1 + log(length).
     """
-    found = _ranked(findings, query, MOST_RANKED, MOST_PHRASE_CHECKED)
+    matching = findings.filter(search=query.loosened if query.has_phrase else query)
+    found = _ranked(matching, query, MOST_RANKED, MOST_PHRASE_CHECKED if query.has_phrase else MOST_RANKED)
     if len(found) == MOST_RANKED:
-        titled = findings.alias(title_vector=SearchVector("title", config=SEARCH_CONFIG)).filter(title_vector=query)
-        found |= _ranked(titled, query, MOST_TITLED, MOST_RANKED)
+        # What matches in its title matches, unless it is the body that holds an excluded word; asking for both would
+        # read the whole list of each word once more.
+        titled = (matching if query.excludes else findings).filter(title_search=query)
+        found |= _ranked(titled, query, MOST_TITLED, MOST_TITLED)
     return [(rank, key) for key, rank in found.items()]
 
 
-def _ranked(findings: QuerySet[Any], query: ParsedQuery, most: int, most_checked: int) -> dict[int, float]:
-    phrase = query.has_phrase
-    candidates = findings.filter(search=query.loosened if phrase else query).order_by("-pk")
-    inner, values = candidates.values_list("pk", "search").query.sql_with_params()
+def _ranked(candidates: QuerySet[Any], query: ParsedQuery, most: int, most_checked: int) -> dict[int, float]:
+    """Rank by id of the newest `most` that match among the newest `most_checked` candidates."""
+    inner, values = candidates.order_by("-pk").values_list("pk", "search").query.sql_with_params()
     rank = _RANK % ("found.search", "%s")
     with connection.cursor() as cursor:
         # float8: a cursor of a page carries the rank, and float4 would not survive the way there and back
         cursor.execute(
             f"SELECT found.id, {rank}::float8 FROM ({inner} LIMIT %s) AS found (id, search)"  # noqa: S608 - Django's SQL
             " WHERE found.search @@ %s::tsquery ORDER BY found.id DESC LIMIT %s",
-            [query.text, *values, most_checked if phrase else most, query.text, most],
+            [query.text, *values, most_checked, query.text, most],
         )
         return dict(cursor.fetchall())
 
