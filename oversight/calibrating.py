@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from django.db.models import QuerySet
@@ -21,7 +21,7 @@ from oversight.selectors.predictions import bits_of_runs
 from oversight.services.calibrations import store
 from oversight.services.detectors import setting_of
 
-_Kind = TypeVar("_Kind", bound=Detector)
+_Kind = TypeVar("_Kind", bound=Detector[Any])
 
 MOST_EXPERIMENTS = 1000  # of a benchmark, newest first
 SESSIONS, SESSION_SIZE = 100, 40  # honest sessions, and uploads in each

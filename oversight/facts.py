@@ -190,6 +190,10 @@ class ExperimentFacts:
         """(items,) majority of the runs on dev; a tie counts as 1."""
         return np.asarray(self.dev.mean(axis=0) >= 0.5)
 
+    def latest_probe(self, kind: str) -> ProbeResult | None:
+        """The last rerun of that kind."""
+        return next((probe for probe in reversed(self.probes) if probe.kind == kind), None)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Upload:

@@ -73,11 +73,11 @@ def inspect_refusals() -> int:
 
 def look(facts: ExperimentFacts | SessionFacts) -> list[Found]:
     """Every enabled detector of that kind of facts, cheap ones first; one that breaks is written down."""
-    kind = ExperimentDetector if isinstance(facts, ExperimentFacts) else SessionDetector
+    kind: type[Detector[Any]] = ExperimentDetector if isinstance(facts, ExperimentFacts) else SessionDetector
     found: list[Found] = []
     for detector in _enabled(kind):
         try:
-            said = [capped(suspicion) for suspicion in detector.inspect(facts)]  # type: ignore[attr-defined]
+            said = [capped(suspicion) for suspicion in detector.inspect(facts)]
             found.append((detector.name, said, ""))
         except Exception as error:
             log.exception("%s could not look", detector.name)
@@ -118,7 +118,7 @@ def raise_flags(found: Sequence[Found], *, benchmark: Benchmark | None, also: Se
     return flags
 
 
-def _enabled(kind: type[Detector]) -> list[Detector]:
+def _enabled(kind: type[Detector[Any]]) -> list[Detector[Any]]:
     chosen = [DETECTORS.get(name) for name in DETECTORS.names()]
     detectors = []
     for each in sorted((each for each in chosen if issubclass(each, kind)), key=lambda each: (each.cost, each.name)):

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar, final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +15,8 @@ from oversight.facts import ExperimentFacts, SessionFacts
 from registry import Registry
 
 Level = Literal["info", "flag", "hold"]
+Facts = TypeVar("Facts", ExperimentFacts, SessionFacts)
+Known = TypeVar("Known")
 HOLD_P = 0.001  # a dozen tests at .01 give 11% family-wise: nothing is held on a larger p-value
 
 
@@ -80,8 +82,10 @@ class Rates:
     blind: str
 
 
-class Detector(ABC):
+class Detector(ABC, Generic[Facts]):
     """A test for one way of earning a score dishonestly. Stateless.
+
+    Each has its own `look`, and its own `applies` where there may be nothing to see; others call `inspect`.
 
     name: as registered. title, summary: for people. source: paper or incident. cost: when it looks.
     rates: its documented errors. Options: its typed thresholds. origin: whose suspicion it is, a `Source` of flags.
@@ -100,31 +104,39 @@ class Detector(ABC):
         """Raises: OptionError."""
         self.options = parse_options(type(self), options or {})
 
+    @final
+    def inspect(self, facts: Facts) -> list[Suspicion]:
+        """What speaks against whom; empty where nothing does or the detector does not apply."""
+        return self.look(facts) if self.applies(facts) else []
 
-class ExperimentDetector(Detector):
-    """Looks at one scored experiment."""
-
-    def applies(self, facts: ExperimentFacts) -> bool:
+    def applies(self, facts: Facts) -> bool:
         """Whether there is anything for it to see: what it had no chance to speak about counts for no rate."""
         return True
 
     @abstractmethod
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
-        """What speaks against it; empty where nothing does or the detector does not apply."""
+    def look(self, facts: Facts) -> list[Suspicion]:
+        """What speaks against whom, where it applies; `inspect` is what others call."""
 
 
-class SessionDetector(Detector):
+class ExperimentDetector(Detector[ExperimentFacts]):
+    """Looks at one scored experiment."""
+
+
+class SessionDetector(Detector[SessionFacts]):
     """Looks at what came from outside to one benchmark, across everybody's tokens."""
 
-    @abstractmethod
-    def inspect(self, facts: SessionFacts) -> list[Suspicion]:
-        """What speaks against whom."""
+
+DETECTORS: Registry[type[Detector[Any]]] = Registry("detector", __name__)
 
 
-DETECTORS: Registry[type[Detector]] = Registry("detector", __name__)
+def known(value: Known | None) -> Known:
+    """What `applies` has made sure is there. Raises: ValueError where it has not."""
+    if value is None:
+        raise ValueError("a detector looked at what it does not apply to")
+    return value
 
 
-def parse_options(detector: type[Detector], given: Mapping[str, Any]) -> Options:
+def parse_options(detector: type[Detector[Any]], given: Mapping[str, Any]) -> Options:
     """Typed thresholds from plain values. Raises: OptionError naming every wrong field and what is allowed."""
     try:
         return detector.Options.model_validate(dict(given))

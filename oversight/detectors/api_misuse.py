@@ -30,7 +30,7 @@ class ApiMisuse(SessionDetector):
     Options: ClassVar[type[MisuseOptions]] = MisuseOptions
     options: MisuseOptions
 
-    def inspect(self, facts: SessionFacts) -> list[Suspicion]:
+    def look(self, facts: SessionFacts) -> list[Suspicion]:
         """Per account and kind of call."""
         found = []
         by_kind: dict[tuple[int, str], list[Refusal]] = {}

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion
+from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion, known
 from oversight.detectors.replay import differing
 from oversight.facts import ExperimentFacts
 
@@ -38,15 +38,13 @@ class BatchComposition(ExperimentDetector):
 
     def applies(self, facts: ExperimentFacts) -> bool:
         """Where half of the test items were asked alone, and use of the batch is not declared."""
-        return facts.method_class != "policy_gray" and any(probe.kind == "batch" for probe in facts.probes)
+        return facts.method_class != "policy_gray" and facts.latest_probe("batch") is not None
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Looks at the latest probe of the kind; declared use is no secret."""
-        if not self.applies(facts):
-            return []
         return differing(
             facts,
-            "batch",
+            known(facts.latest_probe("batch")),
             self.options.rate,
             self.options.p,
             "Its answers depend on which other test items are asked",

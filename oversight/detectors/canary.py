@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from oversight.detectors import DETECTORS, ExperimentDetector, Rates, Suspicion
+from oversight.detectors import DETECTORS, ExperimentDetector, Rates, Suspicion, known
 from oversight.facts import ExperimentFacts
 
 
@@ -27,19 +27,20 @@ class Canary(ExperimentDetector):
         """To code, which ran beside planted files."""
         return facts.decoys is not None
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """One execution is enough."""
-        if facts.decoys is None or not facts.decoys.canaries:
+        canaries = known(facts.decoys).canaries
+        if not canaries:
             return []
         return [
             Suspicion(
                 level="hold",
                 title="It executed a program of the dataset",
-                statistic=float(len(facts.decoys.canaries)),
+                statistic=float(len(canaries)),
                 threshold=0.0,
                 p_value=None,
                 sentences=(
-                    f"In {len(facts.decoys.canaries)} runs a file was opened whose name stands only in the text of a "
+                    f"In {len(canaries)} runs a file was opened whose name stands only in the text of a "
                     "planted, unscored item: that text was executed.",
                 ),
                 blames=(("experiment", facts.experiment),),

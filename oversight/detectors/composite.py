@@ -47,7 +47,7 @@ class Composite(SessionDetector):
     Options: ClassVar[type[CompositeOptions]] = CompositeOptions
     options: CompositeOptions
 
-    def inspect(self, facts: SessionFacts) -> list[Suspicion]:
+    def look(self, facts: SessionFacts) -> list[Suspicion]:
         """Tests each upload that resembles a student against what came before it."""
         found = []
         kinds = [self._kind(each) for each in facts.uploads]  # once: each is looked at beside a hundred others

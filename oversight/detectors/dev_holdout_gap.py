@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion
+from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion, known
 from oversight.detectors._statistics import expected_maximum, upper_tail
 from oversight.facts import ExperimentFacts
 
@@ -44,11 +44,9 @@ class DevHoldoutGap(ExperimentDetector):
         """Where other methods show the usual gap."""
         return facts.numbers is not None and facts.numbers.references > 0
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """The team's best on dev pays for having been chosen; every other experiment is a candidate of one."""
-        numbers = facts.numbers
-        if numbers is None or numbers.references == 0:
-            return []
+        numbers = known(facts.numbers)
         chosen = max(facts.candidates, 1) if facts.best_on_dev else 1
         curse = expected_maximum(chosen) * numbers.dev_se
         spread = math.hypot(numbers.dev_se, numbers.holdout_se)

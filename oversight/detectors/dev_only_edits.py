@@ -44,10 +44,8 @@ class DevOnlyEdits(ExperimentDetector):
         """To code after other code of the team."""
         return facts.is_code and bool(facts.earlier)
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Adds up the edits along the chain of versions that ends here."""
-        if not self.applies(facts):
-            return []
         rows = {run.seed_index: row for row, run in enumerate(facts.runs)}
         own = Earlier(
             facts.experiment,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion
+from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion, known
 from oversight.detectors._heuristics import bank
 from oversight.facts import Bits, ExperimentFacts
 
@@ -45,15 +45,14 @@ class HeuristicTwin(ExperimentDetector):
         """Where rules of thumb were scored."""
         return facts.numbers is not None and bool(facts.items)
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """The heuristic it resembles most, if it resembles one."""
-        if facts.numbers is None or not facts.items:
-            return []
+        numbers = known(facts.numbers)
         groups = np.array([item.group for item in facts.items])
-        vote, p = facts.vote, facts.numbers.vote_accuracy
+        vote, p = facts.vote, numbers.vote_accuracy
         best: tuple[float, float, str] = (-1.0, -1.0, "")
         for name, answers in bank(facts.items, facts.training).items():
-            accuracy = facts.numbers.heuristics.get(name)
+            accuracy = numbers.heuristics.get(name)
             if accuracy is None:
                 continue
             for twin, own, called in ((answers, accuracy, name), (~answers, 1 - accuracy, f"the opposite of: {name}")):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion
+from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion, known
 from oversight.facts import ExperimentFacts
 
 
@@ -37,10 +37,10 @@ class ImpossibleScore(ExperimentDetector):
         """Where its interval is bounded."""
         return facts.numbers is not None and facts.numbers.pgr_low is not None
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Teacher-free methods compete in their own class, where beating the ceiling is no news: a note."""
-        low = facts.numbers.pgr_low if facts.numbers else None
-        if low is None or low <= self.options.pgr:
+        low = known(known(facts.numbers).pgr_low)
+        if low <= self.options.pgr:
             return []
         gray = facts.method_class == "policy_gray"
         return [

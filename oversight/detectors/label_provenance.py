@@ -36,7 +36,7 @@ class LabelProvenance(ExperimentDetector):
     Options: ClassVar[type[LabelProvenanceOptions]] = LabelProvenanceOptions
     options: LabelProvenanceOptions
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Changed weak labels are held; labels too good to be true flagged or held by how far."""
         found = []
         if not facts.teacher_digests_hold:

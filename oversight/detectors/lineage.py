@@ -20,7 +20,7 @@ class Lineage(ExperimentDetector):
         "Copies that do not say where they come from.",
     )
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """One flag for all its tainted ancestors."""
         if not facts.taints:
             return []

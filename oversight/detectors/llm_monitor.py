@@ -40,7 +40,7 @@ class LlmMonitor(ExperimentDetector):
         """Where a model has read it."""
         return bool(facts.readings)
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """At most one flag: for the highest score, for text that speaks to its reader, or for want of a verdict."""
         read = [each for each in facts.readings if each.score is not None]
         if read:
@@ -50,7 +50,7 @@ class LlmMonitor(ExperimentDetector):
             speaking = [each for each in read if each.speaks_to_reader]
             if speaking:
                 return [self._said(facts, speaking[-1], "Its text speaks to whoever reviews it")]
-        if facts.readings and facts.readings[-1].unreadable:
+        if facts.readings[-1].unreadable:
             return [self._unread(facts, facts.readings[-1])]
         return []
 

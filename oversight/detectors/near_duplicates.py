@@ -39,7 +39,7 @@ class NearDuplicates(SessionDetector):
     Options: ClassVar[type[NearDuplicateOptions]] = NearDuplicateOptions
     options: NearDuplicateOptions
 
-    def inspect(self, facts: SessionFacts) -> list[Suspicion]:
+    def look(self, facts: SessionFacts) -> list[Suspicion]:
         """One suspicion for each chain that is long and touches new items."""
         return [
             self._suspicion(facts, chain.steps, chain.members, chain.union, chain.flipped)

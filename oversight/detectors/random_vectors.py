@@ -57,7 +57,7 @@ class RandomVectors(SessionDetector):
     Options: ClassVar[type[RandomVectorOptions]] = RandomVectorOptions
     options: RandomVectorOptions
 
-    def inspect(self, facts: SessionFacts) -> list[Suspicion]:
+    def look(self, facts: SessionFacts) -> list[Suspicion]:
         """Constants as a note; one random vector of an account as a flag, several as a hold."""
         found = []
         noise: dict[int, list[Upload]] = {}

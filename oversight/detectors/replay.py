@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion
+from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion, known
 from oversight.detectors._statistics import binomial_tail
-from oversight.facts import ExperimentFacts
+from oversight.facts import ExperimentFacts, ProbeResult
 
 
 class ReplayOptions(Options):
@@ -36,13 +36,13 @@ class Replay(ExperimentDetector):
 
     def applies(self, facts: ExperimentFacts) -> bool:
         """Where seeds were run again."""
-        return any(probe.kind == "replay" for probe in facts.probes)
+        return facts.latest_probe("replay") is not None
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Looks at the latest replay."""
         return differing(
             facts,
-            "replay",
+            known(facts.latest_probe("replay")),
             max(self.options.share, 3 * self.options.nondeterminism),
             self.options.p,
             "A replay with the same seeds gives other predictions",
@@ -51,26 +51,22 @@ class Replay(ExperimentDetector):
 
 
 def differing(  # noqa: PLR0917
-    facts: ExperimentFacts, kind: str, rate: float, p: float, title: str, said: str
+    facts: ExperimentFacts, probe: ProbeResult, rate: float, p: float, title: str, said: str
 ) -> list[Suspicion]:
-    """A hold where the latest probe of that kind differs in more predictions than `rate` allows."""
-    for probe in reversed(facts.probes):
-        if probe.kind != kind:
-            continue
-        hits, trials = int(probe.numbers["differing"]), int(probe.numbers["compared"])
-        chance = binomial_tail(hits, trials, rate)
-        if not trials or hits / trials <= rate or chance >= p:
-            return []
-        return [
-            Suspicion(
-                level="hold",
-                title=title,
-                statistic=hits / trials,
-                threshold=rate,
-                p_value=chance,
-                sentences=(f"{hits} of {trials} ({hits / trials:.1%}) {said}.",),
-                blames=(("experiment", facts.experiment),),
-                links=(("probe", probe.probe),),
-            )
-        ]
-    return []
+    """A hold where the probe differs in more predictions than `rate` allows."""
+    hits, trials = int(probe.numbers["differing"]), int(probe.numbers["compared"])
+    chance = binomial_tail(hits, trials, rate)
+    if not trials or hits / trials <= rate or chance >= p:
+        return []
+    return [
+        Suspicion(
+            level="hold",
+            title=title,
+            statistic=hits / trials,
+            threshold=rate,
+            p_value=chance,
+            sentences=(f"{hits} of {trials} ({hits / trials:.1%}) {said}.",),
+            blames=(("experiment", facts.experiment),),
+            links=(("probe", probe.probe),),
+        )
+    ]

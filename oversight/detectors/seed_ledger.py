@@ -41,7 +41,7 @@ class SeedLedger(ExperimentDetector):
         """Where its submitter cites it."""
         return bool(facts.citations)
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Attempts whose score was seen, that the finding which cites this one leaves out."""
         seen = [attempt for attempt in facts.attempts if attempt.scored_runs]
         for citation in facts.citations:

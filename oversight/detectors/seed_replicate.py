@@ -46,10 +46,8 @@ class SeedReplicate(ExperimentDetector):
         enough = len(facts.runs) >= self.options.fewest_runs
         return enough and len(self._of_the_method(facts)) >= self.options.fewest_uploads
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """Speaks where uploads of the same method are too good."""
-        if not self.applies(facts):
-            return []
         uploads = self._of_the_method(facts)
         reported = np.array([upload.accuracy for upload in uploads])
         t, p = welch(reported, np.array([run.dev_accuracy for run in facts.runs]))

@@ -43,7 +43,7 @@ class StaticScan(ExperimentDetector):
         """To code."""
         return bool(facts.files)
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """One flag for all grave lines; one note where only doubtful ones were found."""
         hits = [hit for hit in scan_all(facts.files) if hit.rule not in self.options.ignore]
         grave = [hit for hit in hits if hit.grave]

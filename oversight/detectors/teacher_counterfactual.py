@@ -41,14 +41,12 @@ class TeacherCounterfactual(ExperimentDetector):
 
     def applies(self, facts: ExperimentFacts) -> bool:
         """Where it was run with permuted weak labels."""
-        return any(probe.kind == "permuted" for probe in facts.probes)
+        return facts.latest_probe("permuted") is not None
 
-    def inspect(self, facts: ExperimentFacts) -> list[Suspicion]:
+    def look(self, facts: ExperimentFacts) -> list[Suspicion]:
         """A flag where it is independent of the teacher, a note with the verdict otherwise."""
         latest = {probe.kind: probe for probe in facts.probes}
-        permuted = latest.get("permuted")
-        if permuted is None:
-            return []
+        permuted = latest["permuted"]
         d, se = permuted.numbers["drop"], permuted.numbers["se"]
         gain = permuted.numbers["accuracy"] - permuted.numbers["prior"]
         bar = self.options.share * gain

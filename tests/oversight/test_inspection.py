@@ -199,7 +199,7 @@ def test_a_detector_that_breaks_clears_nobody(benchmark, monkeypatch):
         name, title, summary, source = "broken", "Broken", "Breaks.", "tests"
         rates = Rates("", "", "")
 
-        def inspect(self, facts):
+        def look(self, facts):
             raise RecursionError("too deep")
 
     DETECTORS.names()
@@ -240,7 +240,7 @@ def test_a_hold_on_a_large_p_value_is_a_flag(benchmark, monkeypatch):
         name, title, summary, source = "eager", "Eager", "Holds.", "tests"
         rates = Rates("", "", "")
 
-        def inspect(self, facts):
+        def look(self, facts):
             return [
                 Suspicion("hold", "Too eager", 2.5, 2.33, 0.006, ("So it is.",), (("experiment", facts.experiment),))
             ]
