@@ -49,8 +49,11 @@ class Timer:
         with self._changed:
             self._speaking.append(typing)
             if self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._start(self._run)
+                try:
+                    self._start(self._run)
+                    self._pid = os.getpid()
+                except RuntimeError as error:  # no more threads: whoever speaks next tries again
+                    log.warning("live text waits for the end of its block: %s", error)
             self._changed.notify()
 
     def remove(self, typing: "Typing") -> None:
@@ -75,7 +78,7 @@ TIMER = Timer()
 
 
 class Typing:
-    """While the block is open, what is said is sent on in batches; a Redis that is down costs only the live view."""
+    """While the block is open, what is said is sent on in batches; what goes wrong in it costs only the live view."""
 
     def __init__(self, agent: Agent, step: Step, *, action: Action | None = None, timer: Timer = TIMER) -> None:
         self._about = {
@@ -115,3 +118,5 @@ class Typing:
                 client().publish(CHANNEL, json.dumps({**self._about, "text": text}))
             except redis.RedisError as error:
                 log.warning("live text was not sent: %s", error)
+            except Exception:  # neither the step that speaks may die of it nor the one timer of all others
+                log.exception("live text was not sent")

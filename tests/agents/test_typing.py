@@ -68,3 +68,37 @@ def test_a_broker_that_is_away_costs_only_the_live_view(timer, monkeypatch):
     with live.Typing(AGENT, Step(number=1), timer=timer) as typing:
         typing.say("a")
         timer.tick()
+
+
+def test_an_error_of_any_kind_costs_only_the_words_it_struck(heard, monkeypatch):
+    struck = threading.Event()
+
+    def broken():
+        struck.set()
+        raise ValueError("no such address")
+
+    with live.Typing(AGENT, Step(number=1)) as typing:
+        with monkeypatch.context() as patch:
+            patch.setattr(live, "client", broken)
+            typing.say("lost")
+            assert struck.wait(timeout=30)
+        typing.say("sent by the same thread")
+        assert heard() == "sent by the same thread"
+    monkeypatch.setattr(live, "client", broken)
+    with live.Typing(AGENT, Step(number=2)) as typing:
+        typing.say("the step that says it goes on")
+
+
+def test_a_timer_that_could_not_start_is_started_by_the_next_who_speaks():
+    started = []
+
+    def start(run):
+        started.append(run)
+        if len(started) == 1:
+            raise RuntimeError("can't start new thread")
+
+    timer = live.Timer(start=start)
+    for number in range(3):
+        with live.Typing(AGENT, Step(number=number), timer=timer):
+            pass
+    assert len(started) == 2
