@@ -57,3 +57,8 @@ class ImportedRow(models.Model):
 def is_imported(table: str, local_id: int) -> bool:
     """Whether this row came from another lab and is for reading only."""
     return ImportedRow.objects.filter(table=table, local_id=local_id).exists()
+
+
+def imported(table: str) -> models.Exists:
+    """The same as a condition on rows of that table."""
+    return models.Exists(ImportedRow.objects.filter(table=table, local_id=models.OuterRef("pk")))

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from agents.services.budgets import MICRO
 from experiments import dispatch
-from experiments.archives.models import is_imported
+from experiments.archives.models import imported, is_imported
 from experiments.errors import Forbidden, IllegalTransition, NotFound, OverBudget, Refused
 from experiments.lifecycle import ExperimentState
 from experiments.models import Experiment
@@ -189,12 +189,21 @@ def visit_readings() -> None:
         _put_back(key, owner)
     if why_off():
         return
-    recent = Experiment.objects.filter(state=ExperimentState.SCORED, finished_at__gt=now - _RECENT)
-    for key in list(recent.filter(snapshot__isnull=False, readings=None).values_list("pk", flat=True)[:MOST_MISSED]):
+    for key in _missed(now):
         request_reading(experiment_id=key)
     due = Reading.objects.filter(Q(again_at=None) | Q(again_at__lte=now), state=ReadingState.WAITING)
     for _ in range(min(due.count(), AT_ONCE)):
         dispatch.read_code()
+
+
+def _missed(now: datetime.datetime) -> list[int]:
+    """Experiments that nobody asked about, longest scored first: those are the first to be too old.
+
+    Imported ones are none of them: they are not read, so each visit would find them again and come no further.
+    """
+    recent = Experiment.objects.filter(state=ExperimentState.SCORED, finished_at__gt=now - _RECENT)
+    missed = recent.filter(~imported("experiments"), snapshot__isnull=False, readings=None)
+    return list(missed.order_by("finished_at", "pk").values_list("pk", flat=True)[:MOST_MISSED])
 
 
 @transaction.atomic

@@ -8,12 +8,14 @@ from django.utils import timezone
 from agents.lifecycle import CampaignState
 from agents.models import Campaign
 from agents.services.campaigns import AgentPlan
-from experiments.archives.models import ImportedCampaign
+from experiments.archives.models import ImportedCampaign, ImportedRow
+from experiments.models import Experiment
 from forum.services.posting import post_finding
 from oversight.models import Flag, Inspection, MonitorDay, Reading
 from oversight.monitor.material import Piece, fitted
 from oversight.monitor.reading import read_next
 from oversight.selectors.monitor import why_off
+from oversight.services import readings
 from oversight.services.readings import claim_reading, request_reading, visit_readings
 from tests.agents.conftest import make_campaign, make_price, the_agent
 from tests.agents.messages_api import Say, Tool
@@ -198,3 +200,20 @@ def test_what_does_not_fit_is_named_and_never_passed_over_in_silence():
     assert cut.left_out == ("file:b.py, from character 3,000 of 9,000 on",)
     assert fitted(1, pieces, most=6_100).left_out == ("file:b.py (9,000 characters)",)
     assert whole.digest != cut.digest
+
+
+def test_what_was_missed_is_taken_up_oldest_first_and_imported_ones_bar_nobodys_way(lab, monkeypatch):
+    monkeypatch.setattr(readings, "MOST_MISSED", 2)
+    source = ImportedCampaign.objects.create(
+        campaign=9, lab="elsewhere", source_campaign=1, content_digest="d", manifest={}, imported_by=make_user("admin")
+    )
+    own = [code(lab, f"# own {number}\n") for number in range(3)]
+    foreign = [code(lab, f"# imported {number}\n") for number in range(3)]
+    for number, each in enumerate(foreign):
+        ImportedRow.objects.create(source=source, table="experiments", original_id=number, local_id=each.pk)
+    for hours, each in enumerate([own[2], own[0], own[1], *foreign], start=1):
+        Experiment.objects.filter(pk=each.pk).update(finished_at=timezone.now() - timedelta(hours=hours))
+    readings.visit_readings()
+    assert list(Reading.objects.order_by("id").values_list("experiment", flat=True)) == [own[1].pk, own[0].pk]
+    readings.visit_readings()
+    assert {each.experiment_id for each in Reading.objects.all()} == {each.pk for each in own}
