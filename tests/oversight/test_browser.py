@@ -74,6 +74,7 @@ def test_oversight_at_a_glance_is_live_on_the_dashboard_and_on_a_campaigns_page(
     agent = call.agent
     viewers = [surf(make_user("reviewer")) for _ in range(2)]
     for surfer, address in zip(viewers, ("/", f"/campaigns/{agent.campaign_id}/"), strict=True):
+        surfer.page.clock.install()
         page = surfer.open(address)
         surfer.wait_live()
         page.locator("#watch").get_by_text("submit_experiment by").wait_for()
@@ -82,6 +83,7 @@ def test_oversight_at_a_glance_is_live_on_the_dashboard_and_on_a_campaigns_page(
         )
         shown = page.locator("#watch [data-waits]")
         page.evaluate("() => { document.querySelector('#watch [data-waits]').dateTime = '2020-01-01T00:00:00Z'; }")
+        page.clock.fast_forward(15_000)  # as often as such times are looked at
         page.wait_for_function("() => /waits \\d+ d/.test(document.querySelector('#watch [data-waits]').innerText)")
         assert shown.count() == 1
     flag = raised(make_experiment(user=agent.user, state="scored", campaign=agent.campaign_id))
