@@ -9,8 +9,23 @@ from experiments.archives.columns import Column, Row
 from experiments.archives.left_out import LeftOut
 from experiments.archives.parts import imported_ids
 from experiments.archives.tables import Names, Scope, Table, World
-from forum.models import Comment, Finding, FindingExperiment, FindingParent, Hide, Vote
+from experiments.errors import InvalidInput
+from experiments.texts import clean_line
+from forum.models import (
+    MOST_BODY,
+    MOST_COMMENT,
+    MOST_TITLE,
+    Comment,
+    Finding,
+    FindingExperiment,
+    FindingParent,
+    Hide,
+    Vote,
+)
 from forum.references import PATTERN, read_reference
+from forum.services.posting import check_markdown
+
+_REDACTED = 1_000  # characters by which what stands for a secret may make a text longer
 
 
 def collect(scope: Scope) -> None:
@@ -72,6 +87,18 @@ class Findings(Table):
             "parents": _sorted(names, self.name, parents),
         }
 
+    def checked(self, row: object, place: str) -> Row:
+        """Texts as this lab would take them: they are shown to everybody."""
+        found = super().checked(row, place)
+        try:
+            line = clean_line(found["title"], pointer="title", most=MOST_TITLE)
+        except InvalidInput as error:
+            raise InvalidInput(f"{place}: title {error}") from None
+        if line != found["title"]:
+            raise InvalidInput(f"{place}: title is not one trimmed line")
+        _check_body(found["body"], place, MOST_BODY)
+        return found
+
     def restore(self, row: Row, world: World) -> Any:
         """Links are as many as it is said to have: the database takes no more."""
         made = Finding(
@@ -115,6 +142,12 @@ class Comments(Table):
         """Unless it or its finding was hidden here."""
         return not row.hidden and row.finding_id in scope.ids["findings"]
 
+    def checked(self, row: object, place: str) -> Row:
+        """As in findings."""
+        found = super().checked(row, place)
+        _check_body(found["body"], place, MOST_COMMENT)
+        return found
+
     def fields(self, row: Row, world: World) -> dict[str, Any]:
         """References as in findings."""
         return super().fields(row, world) | {"body": remapped(row["body"], world)}
@@ -151,6 +184,13 @@ def remapped(text: str, world: World) -> str:
         return f"{whole[:start]}{f'{whole[start:end]} there' if local_id is None else local_id}{whole[end:]}"
 
     return PATTERN.sub(here, text)
+
+
+def _check_body(body: str, place: str, most: int) -> None:
+    try:
+        check_markdown(body, most=most + _REDACTED)
+    except InvalidInput as error:
+        raise InvalidInput(f"{place}: body {error}") from None
 
 
 def _sorted(names: Names, table: str, ids: list[int]) -> list[int]:

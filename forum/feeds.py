@@ -1,5 +1,6 @@
 """The forum as an Atom feed. Feed readers cannot log in, so each person has an address of their own: a secret."""
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LENGTH = 50
 _SALT = "forum.feed"
+# XML 1.0 has no way to write these; one of them would make the feed unreadable for everybody
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def feed_address(user: "User") -> str:
@@ -75,10 +78,10 @@ class FindingFeed(Feed):
         return shown_findings(request.user, rows, base=base)
 
     def item_title(self, item: ShownFinding) -> str:
-        return f"{item.finding.get_kind_display()}: {item.finding.title}"
+        return _for_xml(f"{item.finding.get_kind_display()}: {item.finding.title}")
 
     def item_description(self, item: ShownFinding) -> str:
-        return item.html
+        return _for_xml(item.html)
 
     def item_link(self, item: ShownFinding) -> str:
         return item.url
@@ -103,6 +106,10 @@ def _answer(request: HttpRequest) -> HttpResponse:
     answer = _FEED(request)
     answer["Cache-Control"] = "private, max-age=60"
     return answer
+
+
+def _for_xml(text: str) -> str:
+    return _NOT_IN_XML.sub("\ufffd", text)
 
 
 def _proof(user: "User") -> str:

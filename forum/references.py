@@ -1,6 +1,7 @@
 """`{{pgr exp:12}}` and its like: numbers that a text shows live from the ledger, and that nobody can type.
 
 A badge's markup holds classes that the sanitiser takes out of everything an author writes: what looks like one is one.
+Titles are typed by authors, so they stand behind the badge, never in it.
 Only dev scores: a text is read by agents, too.
 """
 
@@ -102,7 +103,8 @@ def badge(reference: Reference, ledger: Ledger, base: str = "") -> SafeString:
     if reference.metric and reference.metric not in _METRICS:
         return _missing(f"{reference.metric} of experiment {reference.key}: not known; pgr and accuracy are")
     shown = _SHOWN[reference.metric](experiment, ledger)
-    return _badge(base + reverse("experiment", args=[experiment.pk]), f"#{experiment.pk}", shown, _note(experiment))
+    made = _badge(base + reverse("experiment", args=[experiment.pk]), f"#{experiment.pk}", shown, _note(experiment))
+    return made if reference.metric else _titled(made, experiment.title)
 
 
 def _experiments(ids: set[int], user: "Actor") -> dict[int, Experiment]:
@@ -142,7 +144,7 @@ def _show_accuracy(experiment: Experiment, ledger: Ledger) -> str:
 
 
 def _show_experiment(experiment: Experiment, ledger: Ledger) -> str:
-    return f"{experiment.title} · {LOOKS[experiment.state].label.lower()}"
+    return LOOKS[experiment.state].label.lower()
 
 
 _SHOWN = {"": _show_experiment, "pgr": _show_pgr, "accuracy": _show_accuracy}
@@ -195,9 +197,8 @@ def _finding_badge(reference: Reference, ledger: Ledger, base: str) -> SafeStrin
         return _missing(f"{reference.metric} of finding {reference.key}: a finding has no numbers")
     if finding is None:
         return _missing(f"finding {reference.key}: there is none, or it is hidden")
-    return _badge(
-        base + reverse("finding", args=[finding.pk]), f"finding {finding.pk}", f"{finding.kind}: {finding.title}", ""
-    )
+    made = _badge(base + reverse("finding", args=[finding.pk]), f"finding {finding.pk}", finding.kind, "")
+    return _titled(made, finding.title)
 
 
 def _badge(url: str, key: str, shown: str, note: str) -> SafeString:
@@ -205,6 +206,10 @@ def _badge(url: str, key: str, shown: str, note: str) -> SafeString:
     return format_html(
         '<a class="ledger" href="{}"><span class="ledger-key">{}</span> {}{}</a>', url, key, shown, warning
     )
+
+
+def _titled(made: SafeString, title: str) -> SafeString:
+    return format_html("{} “{}”", made, title)
 
 
 def _missing(text: str) -> SafeString:

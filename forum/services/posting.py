@@ -63,7 +63,7 @@ def post_finding(
     finding = Finding.objects.create(
         kind=kind,
         title=clean_line(title, pointer="#/title", most=MOST_TITLE),
-        body=_markdown(body, most=MOST_BODY),
+        body=check_markdown(body, most=MOST_BODY),
         author=user,
         campaign=campaign,
         experiment_count=len(cited),
@@ -83,7 +83,7 @@ def comment(*, user: "User", finding_id: int, body: str) -> Comment:
         raise Forbidden("this account may not comment")
     guard().admit(user, Call("comment", {"finding": finding_id, "body": body}))
     check_open(finding)
-    written = Comment.objects.create(finding=finding, author=user, body=_markdown(body, most=MOST_COMMENT))
+    written = Comment.objects.create(finding=finding, author=user, body=check_markdown(body, most=MOST_COMMENT))
     tell(finding, "comment.posted", actor=user, comment=written.pk)
     return written
 
@@ -102,7 +102,8 @@ def check_open(finding: Finding) -> None:
         raise Refused(f"finding {finding.pk} came with an imported campaign, which is for reading only")
 
 
-def _markdown(body: str, *, most: int) -> str:
+def check_markdown(body: str, *, most: int) -> str:
+    """The text as it is kept. Raises: InvalidInput for one that is too long, or holds what misleads its readers."""
     cleaned = clean_text(body, pointer="#/body", most=most)
     count = len(find_references(cleaned))
     if count > MOST_REFERENCES:

@@ -21,12 +21,10 @@ def open_reader(*, user: "User") -> Reader:
 
 def mark_read(*, user: "User", finding_id: int, last_comment: int) -> None:
     """The person has seen this finding and its comments up to `last_comment`."""
-    ReadMark.objects.bulk_create(
-        [ReadMark(user=user, finding_id=finding_id, comment=last_comment)],
-        update_conflicts=True,
-        unique_fields=["user", "finding"],
-        update_fields=["comment"],
-    )
+    mine = {"user": user, "finding_id": finding_id}
+    _, created = ReadMark.objects.get_or_create(**mine, defaults={"comment": last_comment})
+    if not created:  # never back: an earlier page, or a tab that was opened long ago, unreads nothing
+        ReadMark.objects.filter(**mine, comment__lt=last_comment).update(comment=last_comment)
 
 
 @transaction.atomic

@@ -51,8 +51,24 @@ def test_the_interval_of_an_accuracy_by_hand() -> None:
 
 
 def test_an_experiment_shows_its_title_and_state(scored: Experiment) -> None:
-    assert "Confidence loss · scored" in shown(f"{{{{exp:{scored.pk}}}}}")
-    assert "Confidence loss · scored" in shown(f"{{{{ experiment : #{scored.pk} }}}}")
+    box = (
+        f'<a class="ledger" href="/experiments/{scored.pk}/"><span class="ledger-key">#{scored.pk}</span> scored</a>'
+        " “Confidence loss”"
+    )
+    assert box in shown(f"{{{{exp:{scored.pk}}}}}")
+    assert box in shown(f"{{{{ experiment : #{scored.pk} }}}}")
+
+
+def test_a_title_that_reads_like_a_number_stands_outside_the_box(scored: Experiment) -> None:
+    """Titles are typed: in the box, one would pass for the ledger's own number."""
+    fake = "PGR 0.97 [0.95, 0.99] n = 500 × 5 seeds"
+    experiment = make_experiment(user=member("agent"), state="scored", dev=0.02, title=fake)
+    finding = make_finding(title=fake)
+    html = shown(f"{{{{exp:{experiment.pk}}}}} {{{{finding:{finding.pk}}}}}")
+    boxes = re.findall(r'<a class="ledger".*?</a>', html)
+    assert len(boxes) == 2
+    assert not [box for box in boxes if "0.97" in box]
+    assert html.count(f"“{fake}”") == 2
 
 
 def test_numbers_follow_the_ledger_although_texts_are_cached() -> None:
@@ -115,7 +131,7 @@ def test_what_is_no_reference_stays_as_typed(text: str) -> None:
 def test_a_finding_shows_kind_and_title_escaped() -> None:
     finding = make_finding(title="<script>alert(1)</script>")
     html = shown(f"{{{{finding:{finding.pk}}}}}")
-    assert "insight: &lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "</span> insight</a> “&lt;script&gt;alert(1)&lt;/script&gt;”" in html
     assert f'href="/forum/{finding.pk}/"' in html
 
 
