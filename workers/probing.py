@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 TESTED = (Split.DEV, Split.HOLDOUT)
 REPORT_SECONDS = 5.0
 _SCIENCE = (MethodFailed, MethodChanged, NotOffered, OptionError, UnknownName, SandboxUnavailable)
+_BY_CHANCE = {ProbeKind.PERMUTED, ProbeKind.NOISE15, ProbeKind.NOISE30}
 _SHARES = {ProbeKind.NOISE15: 0.15, ProbeKind.NOISE30: 0.30, ProbeKind.INVERTED: 1.0}
 
 Floats = NDArray[np.float32]
@@ -101,36 +102,47 @@ def run_probe(claim: ProbeClaim, place: Opened, report: Report) -> dict[str, Flo
     if claim.code_digest and code_digest(claim.method) != claim.code_digest:
         raise MethodChanged(f"the code of {claim.method} has changed since this experiment ran: it cannot be probed")
     arena: Any = HalfArena(place.arena, claim.probe_id) if claim.kind == ProbeKind.BATCH else place.arena
-    shown = place.weak_probs[[index % len(place.weak_probs) for index in claim.seed_indices]]
-    weak_probs, teacher_of = changed_labels(shown, claim.kind, claim.experiment_id), range(len(shown))
+    by_chance = claim.kind in _BY_CHANCE
+    # One deal for all runs would make them all as good as that deal happens to be: each has its own
+    parts = [[row] for row in range(len(claim.seeds))] if by_chance else [list(range(len(claim.seeds)))]
+    found = [_run_part(claim, place, arena, part, report) for part in parts]
+    predictions = {split: np.concatenate([each[split] for each in found]) for split in TESTED}
+    if not isinstance(arena, HalfArena):
+        return {str(split): predictions[split] for split in TESTED}
+    return {str(split): _scattered(predictions, split, arena) for split in TESTED}
+
+
+def _run_part(
+    claim: ProbeClaim, place: Opened, arena: Any, rows: Sequence[int], report: Report
+) -> Mapping[Split, Floats]:
+    """Split -> predictions of those runs of the claim, which see the same changed labels."""
+    seeds, indices = [claim.seeds[row] for row in rows], [claim.seed_indices[row] for row in rows]
+    weak_probs = changed_labels(place.weak_probs, claim.kind, (claim.experiment_id, indices[0]))
+    teacher_of = [index % len(weak_probs) for index in indices]
     if claim.snapshot_id is not None:
         files = files_of(claim.snapshot_id)
-        result: Any = run_code_method(
-            arena, files, claim.seeds, weak_probs=weak_probs, teacher_of=teacher_of, report=report
-        )
-    else:
-        result = run_method(
-            arena, claim.method, claim.options, claim.seeds, weak_probs=weak_probs, teacher_of=teacher_of,
-            cache_dir=settings.FEATURE_CACHE_DIR, report=report,
-        )  # fmt: skip
-    if not isinstance(arena, HalfArena):
-        return {str(split): result.predictions[split] for split in TESTED}
-    return {str(split): _scattered(result.predictions, split, arena) for split in TESTED}
+        return run_code_method(
+            arena, files, seeds, weak_probs=weak_probs, teacher_of=teacher_of, report=report
+        ).predictions
+    return run_method(
+        arena, claim.method, claim.options, seeds, weak_probs=weak_probs, teacher_of=teacher_of,
+        cache_dir=settings.FEATURE_CACHE_DIR, report=report,
+    ).predictions  # fmt: skip
 
 
-def changed_labels(weak_probs: Floats, kind: str, seed: int) -> Floats:
-    """(runs, items) the weak labels of each run as a probe of that kind shows them.
+def changed_labels(weak_probs: Floats, kind: str, seed: Sequence[int]) -> Floats:
+    """(teachers, items) weak labels as a probe of that kind shows them.
 
-    Permuted: dealt out anew, class counts kept. Noise: so many of the items turned round. Inverted: all of them.
-    Each run has a draw of its own: what one draw happens to teach would otherwise move all of them together, which the
-    spread between them, and so the standard error of the drop, could not show.
+    Permuted: dealt out anew, the same way for every teacher, so each keeps its class counts. Noise: so many of the
+    items turned round. Inverted: all of them.
     """
     rng = np.random.default_rng(seed)
+    items = weak_probs.shape[1]
     if kind == ProbeKind.PERMUTED:
-        return rng.permuted(weak_probs, axis=1)
-    turned = np.zeros(weak_probs.shape, dtype=np.bool_)
-    turned[:, : round(_SHARES.get(ProbeKind(kind), 0.0) * weak_probs.shape[1])] = True
-    return np.where(rng.permuted(turned, axis=1), 1 - weak_probs, weak_probs).astype(np.float32)
+        return weak_probs[:, rng.permutation(items)]
+    share = _SHARES.get(ProbeKind(kind), 0.0)
+    turned = rng.permutation(items) < round(share * items)
+    return np.where(turned, 1 - weak_probs, weak_probs).astype(np.float32)
 
 
 def _scattered(predictions: Mapping[Split, Floats], split: Split, arena: HalfArena) -> Floats:

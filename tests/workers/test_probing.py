@@ -21,7 +21,7 @@ from oversight.services.inspections import visit
 from oversight.services.probes import request_probe
 from tests.factories import make_user
 from tests.workers import schemers  # noqa: F401 - registers its method
-from workers import tasks
+from workers import probing, tasks
 from workers.catalogue import methods
 from workers.probing import changed_labels, probe_next
 from workers.training import train_next
@@ -164,19 +164,43 @@ def test_a_killed_workers_probe_is_put_back_and_its_zombie_writes_nothing(words)
     assert Inspection.objects.get().state == "waiting"  # a probe's end is news, even if its message was lost
 
 
+@pytest.mark.parametrize("kind", ["permuted", "noise30"])
+def test_chance_deals_anew_for_each_run_so_that_the_variance_between_seeds_holds_it(words, monkeypatch, kind):
+    """One permutation for all would make them all as good as it is by luck: an honest student in forty was flagged."""
+    experiment, shown = scored(), []
+    known = probing.run_method
+
+    def spied(arena, method, options, seeds, *, weak_probs, **how):
+        shown.append((list(seeds), weak_probs))
+        return known(arena, method, options, seeds, weak_probs=weak_probs, **how)
+
+    monkeypatch.setattr(probing, "run_method", spied)
+    probed(experiment, kind)
+    assert [seed for seeds, _ in shown for seed in seeds] == list(
+        experiment.runs.order_by("seed_index").values_list("seed", flat=True)
+    )
+    dealt = {labels.tobytes() for _, labels in shown}
+    assert len(dealt) == len(shown) == 4
+    assert Probe.objects.get().predictions["dev"]
+
+
+def test_an_ensemble_of_teachers_replays_with_all_of_them(words):
+    """It learns from every teacher, also from those whose runs are not probed: fewer would look like hidden state."""
+    experiment = scored("ensemble", seeds=2)
+    said = probed(experiment, "replay", "permuted")
+    assert said["replay"]["level"] == ""
+    numbers = dict(Probe.objects.values_list("kind", "numbers"))
+    assert numbers["replay"]["differing"] == 0
+    assert numbers["permuted"]["drop"] > 0
+
+
 def test_labels_are_changed_as_told():
     labels = np.random.default_rng(0).random((3, 200)).astype(np.float32)
-    permuted = changed_labels(labels, "permuted", 1)
+    permuted = changed_labels(labels, "permuted", (1, 0))
     assert np.array_equal(np.sort(permuted, axis=1), np.sort(labels, axis=1))
     assert not np.array_equal(permuted, labels)
-    assert np.allclose(changed_labels(labels, "inverted", 1), 1 - labels)
-    turned = changed_labels(labels, "noise15", 1) != labels
-    assert (turned.sum(axis=1) == 30).all()
-    assert np.array_equal(changed_labels(labels, "replay", 1), labels)
-
-
-@pytest.mark.parametrize("kind", ["permuted", "noise15", "noise30"])
-def test_each_run_is_shown_changes_of_its_own(kind):
-    """One lucky draw for all runs moved them together: the drop varied twice as much as its standard error said."""
-    changed = changed_labels(np.tile(np.random.default_rng(0).random(200).astype(np.float32), (5, 1)), kind, 1)
-    assert len({row.tobytes() for row in changed}) == 5
+    assert not np.array_equal(permuted, changed_labels(labels, "permuted", (1, 1)))
+    assert np.allclose(changed_labels(labels, "inverted", (1, 0)), 1 - labels)
+    turned = (changed_labels(labels, "noise15", (1, 0)) != labels).any(axis=0)
+    assert turned.sum() == 30
+    assert np.array_equal(changed_labels(labels, "replay", (1, 0)), labels)
