@@ -3,12 +3,14 @@
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from experiments.models import Benchmark, Experiment, Item, Upload
 from oversight.models import Flag
-from tests.redteam import methods
+from tests.redteam import methods, programs
 from tests.redteam.world import (
     SLUG,
     Account,
@@ -17,12 +19,14 @@ from tests.redteam.world import (
     flags_on,
     look_again,
     look_at_uploads,
+    open_benchmark,
     probe,
     truth,
     work,
 )
 
 QUERIES = 60
+SEED_NOISE = 0.05  # by which dev accuracies of the same method differ over three seeds
 Attack = Callable[[Benchmark, Experiment], Outcome]
 ATTACKS: dict[str, Attack] = {}
 
@@ -138,13 +142,25 @@ def _code(name: str, code: str, probes: tuple[str, ...] = (), **how) -> Attack:
             if twin and made.dev_pgr is not None and made.dev_pgr <= 0:
                 outcome.prevented = "balanced pairs: PGR is not above 0"
             outcome.leaked = made.dev_accuracy - honest.dev_accuracy
+            if name in methods.TAMPERING and outcome.leaked < SEED_NOISE:
+                outcome.prevented = "moves no score: the lab scores elsewhere"
         return outcome
 
     return run
 
 
 ATTACKS["most common answer"] = _code("most common answer", methods.MOST_COMMON, ("permuted", "batch"))
-ATTACKS["executing the code under judgement"] = _code("executing the code under judgement", methods.EXECUTES)
+
+
+@attack("executing the code under judgement")
+def executing(benchmark: Benchmark, honest: Experiment) -> Outcome:
+    """Programs that check themselves are run, and believed."""
+    with TemporaryDirectory() as folder:
+        judged = open_benchmark(programs.spec_in(Path(folder)))
+        plain = Account("student").run_code(methods.VANILLA, slug=judged.slug)
+    return _code("executing the code under judgement", methods.EXECUTES, slug=judged.slug)(judged, plain)
+
+
 ATTACKS["reading decoys"] = _code("reading decoys", methods.DECOY)
 ATTACKS["test-time clustering"] = _code("test-time clustering", methods.CLUSTERS, ("batch",))
 ATTACKS |= {name: _code(name, code) for name, code in methods.TAMPERING.items()}
@@ -198,7 +214,9 @@ def laundering(benchmark: Benchmark, honest: Experiment) -> Outcome:
     washed = second.run_code("# mine now\n" + methods.VANILLA, parents=[guilty.snapshot_id])
     second.post_finding([washed.pk, guilty.pk], title=f"Confirms {finding}")
     look_again(washed)
-    return Outcome("forum laundering", 2, flags=flags_on(experiments=[washed]))
+    washed.refresh_from_db()
+    tainted = "tainted: to be verified anew" if washed.tainted_by == guilty else ""
+    return Outcome("forum laundering", 2, flags=flags_on(experiments=[washed]), prevented=tainted)
 
 
 @attack("asking for hidden data")

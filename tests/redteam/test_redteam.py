@@ -14,7 +14,7 @@ from django.db import transaction
 import sandbox
 from experiments.models import Benchmark, Experiment
 from oversight.models import Flag
-from tests.redteam.attacks import ATTACKS
+from tests.redteam.attacks import ATTACKS, SEED_NOISE
 from tests.redteam.honest import HONEST
 from tests.redteam.methods import VANILLA
 from tests.redteam.world import SLUG, Account, Outcome, cache_dir, open_lab, silence_the_broker, work
@@ -64,7 +64,7 @@ def table():
 
 
 @pytest.mark.parametrize("name", list(ATTACKS))
-def test_the_attack_is_prevented_or_held(fresh, name):
+def test_the_attack_is_prevented_or_detected(fresh, name):
     outcome = ATTACKS[name](*fresh)
     _outcomes.append(("attack", outcome))
     assert outcome.stopped, f"{name} went through: {outcome}"
@@ -142,7 +142,7 @@ def test_vanilla_as_code_scores_what_it_scores_as_a_recipe(fresh):
     """The yardstick of tampering: what code does to its own process moves no score."""
     _, reference = fresh
     made = Account("yardstick").run_code(VANILLA, seeds=3)
-    assert abs(made.dev_accuracy - reference.dev_accuracy) < 0.05
+    assert abs(made.dev_accuracy - reference.dev_accuracy) < SEED_NOISE
 
 
 def _table(outcomes: list[tuple[str, Outcome]]) -> str:

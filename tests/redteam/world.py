@@ -18,7 +18,7 @@ from experiments.api import evaluations as door
 from experiments.models import Benchmark, Experiment, Prediction, Upload
 from experiments.scored_probes import score_probe
 from experiments.services import uploads
-from experiments.services.benchmarks import BenchmarkFacts, request_preparation, sync_builtin
+from experiments.services.benchmarks import request_preparation, sync_builtin
 from experiments.services.probes import add_probes
 from experiments.services.scored_uploads import score_upload
 from experiments.services.workers import announce, announce_methods
@@ -32,6 +32,7 @@ from workers.preparation import prepare_next
 from workers.probing import probe_next
 from workers.training import train_next
 from workers.w2s.benchmarks import BUILTIN
+from workers.w2s.spec import BenchmarkSpec
 
 SLUG = "geography"
 WORKER = "gpu@redteam"
@@ -42,23 +43,23 @@ def cache_dir(made_for_this: Path) -> Path:
     return Path(os.environ.get("REDTEAM_CACHE") or made_for_this)
 
 
-def open_lab(slug: str = SLUG) -> Benchmark:
-    """A ready benchmark made by the real steps, and this process as gpu and evaluation worker in one."""
+def open_lab() -> Benchmark:
+    """This process as gpu and evaluation worker in one, and a ready benchmark."""
     sync_roles()
     scoring.become_scorer()
-    spec = next(each for each in BUILTIN if each.slug == slug)
-    sync_builtin(benchmarks=[_facts(spec)])
     announce_methods(methods=methods())
     announce(name=WORKER, queues=["gpu"], device="cpu", versions={"sandbox": "bubblewrap"})
-    request_preparation(user=make_user("admin"), slug=slug)
-    assert prepare_next(worker="evaluation@redteam", slug=slug)
-    assert extract_features(worker=WORKER, slug=slug)
-    assert prepare_next(worker="evaluation@redteam", slug=slug)
-    return Benchmark.objects.get(slug=slug)
+    return open_benchmark(next(each for each in BUILTIN if each.slug == SLUG))
 
 
-def _facts(spec) -> BenchmarkFacts:
-    return replace(facts_of(spec), teachers=5, default_seeds=5)
+def open_benchmark(spec: BenchmarkSpec) -> Benchmark:
+    """Made ready by the real steps."""
+    sync_builtin(benchmarks=[replace(facts_of(spec), teachers=5, default_seeds=5)])
+    request_preparation(user=make_user("admin"), slug=spec.slug)
+    assert prepare_next(worker="evaluation@redteam", slug=spec.slug)
+    assert extract_features(worker=WORKER, slug=spec.slug)
+    assert prepare_next(worker="evaluation@redteam", slug=spec.slug)
+    return Benchmark.objects.get(slug=spec.slug)
 
 
 def silence_the_broker(monkeypatch) -> None:
@@ -105,10 +106,12 @@ class Account:
         assert answer.status_code == 202, answer.content
         return Experiment.objects.get(pk=answer.json()["id"])
 
-    def run_code(self, code: str, seeds: int = 3, files: Mapping[str, str] | None = None, parents=()) -> Experiment:
+    def run_code(
+        self, code: str, seeds: int = 3, files: Mapping[str, str] | None = None, parents=(), slug: str = SLUG
+    ) -> Experiment:
         """Submits method.py, trains, scores, inspects."""
         snapshot = self.snapshot({"method.py": code, **(files or {})}, parents)
-        return work(self.submit({"snapshot": snapshot}, seeds))
+        return work(self.submit({"snapshot": snapshot}, seeds, slug))
 
     def told(self, experiment: Experiment) -> float | None:
         """The dev PGR that the agent sees of its experiment."""
