@@ -142,6 +142,7 @@ class Steps(_OfAgents):
         Column("attempt", "int"), Column("stop_reason"), Column("usage", "json", form=COUNTS), Column("cost", "int"),
         Column("error"), Column("partial"), Column("started_at", "time"), Column("finished_at", "time", null=True),
     )  # fmt: skip
+    quotes = frozenset({"error", "partial"})
     told = frozenset({
         "id", "agent", "number", "state", "attempt", "stop_reason", "usage", "cost", "error", "partial", "started_at",
         "finished_at",
@@ -160,6 +161,7 @@ class Actions(_OfAgents):
         Column("is_error", "bool"),
         Column("started_at", "time", null=True), Column("finished_at", "time", null=True),
     )  # fmt: skip
+    quotes = frozenset({"arguments", "result"})
     told = frozenset({
         "id", "step", "index", "call_id", "tool", "arguments", "digest", "state", "result", "is_error", "started_at",
         "finished_at",
@@ -176,6 +178,7 @@ class Entries(_OfAgents):
         Column("content", "json", form=CONTENT), Column("step", "ref", "steps", null=True),
         Column("created_at", "time"),
     )  # fmt: skip
+    quotes = frozenset({"content"})
     told = frozenset({"id", "agent", "number", "role", "kind", "content", "step", "created_at"})
 
 
@@ -188,6 +191,7 @@ class Notebooks(_OfAgents):
         Column("id", "id"), Column("agent", "ref", "agents"), Column("version", "int"), Column("body"),
         Column("created_at", "time"),
     )  # fmt: skip
+    quotes = frozenset({"body"})
     told = frozenset({"id", "agent", "version", "body", "created_at"})
 
 
@@ -226,6 +230,7 @@ class Approvals(_OfAgents):
         Column("decided_by", "ref", "people", null=True), Column("decided_at", "time", null=True), Column("note"),
         Column("used_at", "time", null=True), Column("told_at", "time", null=True),
     )  # fmt: skip
+    quotes = frozenset({"arguments", "edited_arguments"})
     told = frozenset({
         "id", "action", "agent", "policy", "tool", "arguments", "edited_arguments", "digest", "rule", "why", "cost",
         "requested_at", "expires_at", "state", "decided_by", "decided_at", "note", "used_at", "told_at",

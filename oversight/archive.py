@@ -64,6 +64,7 @@ class Flags(Table):
         Column("calibration", "ref", "calibrations", null=True), Column("raised_by", "ref", "people", null=True),
         Column("created_at", "time"), Column("state"), Column("round", "int"),
     )  # fmt: skip
+    quotes = frozenset({"evidence"})
     told = frozenset({
         "id", "experiment", "agent", "upload", "finding", "campaign", "detector", "source", "level", "calibration",
         "raised_by", "created_at", "state", "round",

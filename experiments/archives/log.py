@@ -23,6 +23,8 @@ _TOLD = frozenset({
 """Members of payloads that anybody may read: states, ids, dev scores, and what was said by or to agents."""
 _TOLD_OF = {"campaign.state": frozenset({"reason"}), "agent.latched": frozenset({"reason"})}
 """More of some kinds: what holds an agent is told to it. Other reasons and titles of flags are for people."""
+_CURATED = frozenset({"finding.hidden", "finding.shown", "comment.hidden", "comment.shown"})
+"""Who took something out of sight, and why, stays behind; that it was done does not, because numbers have no gaps."""
 
 
 class Events(Table):
@@ -34,8 +36,9 @@ class Events(Table):
         Column("id", "id"), Column("kind"), Column("subject"), Column("actor", "ref", "people", null=True),
         Column("payload", "json", form=OBJECT), Column("created_at", "time"),
     )  # fmt: skip
+    quotes = frozenset({"payload"})
     told = frozenset({"id", "kind", "subject", "actor", "created_at"})
-    translated = frozenset({"subject", "payload"})
+    translated = frozenset({"subject", "actor", "payload"})
     after = frozenset(_TABLE_OF.values())  # whatever its ids may lead to
 
     def select(self, scope: Scope) -> QuerySet[Any]:
@@ -48,7 +51,12 @@ class Events(Table):
 
     def value(self, column: Column, row: Any, names: Names) -> Any:
         """The id of an event is its number, there and here."""
-        return row.number if column.kind == "id" else super().value(column, row, names)
+        if row.kind in _CURATED and column.name == "actor":
+            return None
+        found = row.number if column.kind == "id" else super().value(column, row, names)
+        if row.kind in _CURATED and column.name == "payload" and isinstance(found, dict):
+            return {name: each for name, each in found.items() if name != "reason"}
+        return found
 
     def partly(self, row: Row) -> Row:
         """Without what people wrote to people: it may quote figures of the holdout."""

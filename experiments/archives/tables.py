@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from experiments.archives.checks import check_row
 from experiments.archives.columns import Column, Row, attr_of, column_of
+from experiments.archives.unsaid import Unsaid
 from experiments.errors import InvalidInput
 
 _BLANK: Mapping[type, Any] = {str: "", list: [], dict: {}}
@@ -23,7 +24,7 @@ class Scope:
     """What an export covers.
 
     imported: id of the ImportedCampaign where it came from elsewhere. seen: ids that rows written so far refer to, by
-    table. ids: what tables have worked out about the campaign.
+    table. ids: what tables have worked out about the campaign. unsaid: what people hid, and nobody's record may say.
     """
 
     campaign: int
@@ -31,6 +32,7 @@ class Scope:
     imported: int | None = None
     seen: dict[str, set[int]] = field(default_factory=dict)
     ids: dict[str, set[int]] = field(default_factory=dict)
+    unsaid: Unsaid = field(default_factory=Unsaid)
 
 
 class Names:
@@ -71,7 +73,8 @@ class Table:
 
     restored False: the lab that imports keeps the rows as they came, because it could not make them true.
     told: columns that anybody may read, agents too; what is in no table's `told` goes with the holdout's scores only.
-    translated: columns that may read otherwise in the lab that imports. after: tables to restore first, beside those
+    quotes: columns in which agents' own words and what they read stand. translated: columns that may read otherwise in
+    the lab that imports. after: tables to restore first, beside those
     that columns refer to.
     """
 
@@ -79,6 +82,7 @@ class Table:
     columns: Sequence[Column]
     model: ClassVar[type[Model]]
     told: frozenset[str] = frozenset()
+    quotes: ClassVar[frozenset[str]] = frozenset()
     restored: ClassVar[bool] = True
     after: ClassVar[frozenset[str]] = frozenset()
     translated: ClassVar[frozenset[str]] = frozenset()
@@ -119,12 +123,12 @@ class Table:
 
     def shown(self, row: Row, scope: Scope) -> Row:
         """The row as those may see it for whom the export is: the one place that decides what stays behind."""
-        if scope.holdout:
-            return row
-        return {
-            column.name: row[column.name] if column.name in self.told else _blank(column, row[column.name])
-            for column in self.columns
-        } | self.partly(row)
+        if not scope.holdout:
+            row = {
+                column.name: row[column.name] if column.name in self.told else _blank(column, row[column.name])
+                for column in self.columns
+            } | self.partly(row)
+        return row | {name: scope.unsaid.taken_out(row[name]) for name in self.quotes}
 
     def partly(self, row: Row) -> Row:
         """Of columns that are not told: what of their values anybody may read all the same."""

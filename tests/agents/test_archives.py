@@ -152,6 +152,48 @@ def test_nothing_secret_leaves_the_lab():
     assert b"0.4321987" in b"".join(files_of(exported(campaign.pk, holdout=True)).values())
 
 
+@pytest.mark.parametrize("holdout", [False, True])
+def test_what_somebody_hid_is_in_nobodys_transcript_either_nor_who_hid_it(holdout):
+    campaign = a_campaign()
+    author, reader = campaign.agents.order_by("id")  # the first is latched, and posts nothing
+    curator = make_user("reviewer", "the-curator")
+    body = "The mayor's number is 555 0199,\n**call** her before noon; it settles the matter."
+    said = {"kind": "insight", "title": "Whom to call about it", "body": body}
+    secret = post_finding(user=reader.user, **said)
+    answer = comment(user=reader.user, finding_id=secret.pk, body="Called her twice, nobody picked up the phone.")
+    kept = post_finding(user=reader.user, kind="insight", title="Kept", body="call her later")
+    remark = comment(user=reader.user, finding_id=kept.pk, body="A remark that is nobody's business at all.")
+    append(author, "assistant", Entry.Kind.REPLY, [{"type": "tool_use", "id": "c", "name": "post", "input": said}])
+    cut = "34 Whom to call about it: …number is 555 0199, call her before noon; it…; Called her twice, nobody picked up"
+    append(reader, "user", Entry.Kind.NEWS, [{"type": "text", "text": f"New: {cut}. And now: train."}])
+    step = author.steps.create(number=1, state="done", usage={"input": 3})
+    step.actions.create(index=0, call_id="c", tool="post_finding", arguments=said, digest="d", result=json.dumps(said))
+    write_notebook(reader, "Remember: the mayor's number is 555 0199, call her. A remark that is nobody's business")
+    hide(user=curator, finding_id=secret.pk, reason="names a third person")
+    hide(user=curator, comment_id=remark.pk, reason="names a third person")
+    assert answer.finding == secret
+    archive = exported(campaign.pk, holdout=holdout)
+    everything = b"".join(files_of(archive).values())
+    for gone in (
+        b"0199",
+        b"before noon",
+        b"Whom to call",
+        b"Called her",
+        b"remark that",
+        b"the-curator",
+        b"third person",
+    ):
+        assert gone not in everything, gone
+    assert b"And now: train." in everything
+    assert b"call her later" in everything
+    (news,) = [each for each in rows_of(archive, "transcript") if each["kind"] == "news"]
+    assert news["content"][0]["text"].startswith("New: 34 [hidden]")
+    kinds = [each["kind"] for each in rows_of(archive, "events")]
+    assert "finding.hidden" in kinds
+    source = import_bytes(archive)
+    assert exported(source.campaign, holdout=holdout) == archive
+
+
 def test_holdout_and_export_are_for_people_who_may():
     campaign = a_campaign()
     agent = campaign.agents.first().user
