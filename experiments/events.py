@@ -1,6 +1,6 @@
-"""The gap-free log: `record` numbers an event inside the caller's transaction."""
+"""The gap-free log: `record` and `record_all` number events inside the caller's transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,23 +31,34 @@ def record(
     payload: what every viewer may see: never a holdout score, a label, a secret.
     The counter row stays locked until commit, so numbers follow commit order and have no gaps.
     """
+    return record_all(kind, [(subject, payload or {})], actor=actor, campaign=campaign)[0]
+
+
+def record_all(
+    kind: str, told: Sequence[tuple[str, dict[str, Any]]], *, actor: "User | None" = None, campaign: int = LAB
+) -> list[Event]:
+    """Append an event for each subject and payload, in this order: as many queries for a thousand as for one."""
     if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("events.record needs a transaction")
+        raise transaction.TransactionManagementError("events are recorded in a transaction")
+    if not told:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO experiments_eventcounter (campaign, last_number) VALUES (%s, 1)"
-            " ON CONFLICT (campaign) DO UPDATE SET last_number = experiments_eventcounter.last_number + 1"
+            "INSERT INTO experiments_eventcounter (campaign, last_number) VALUES (%s, %s)"
+            " ON CONFLICT (campaign) DO UPDATE SET last_number = experiments_eventcounter.last_number + %s"
             " RETURNING last_number",
-            [campaign],
+            [campaign, len(told), len(told)],
         )
-        (number,) = cursor.fetchone()
+        first = cursor.fetchone()[0] - len(told) + 1
     transaction.on_commit(partial(live.wake, campaign), robust=True)
-    event = Event.objects.create(
-        campaign=campaign, number=number, kind=kind, subject=subject, actor=actor, payload=payload or {}
+    made: list[Event] = Event.objects.bulk_create(
+        Event(campaign=campaign, number=number, kind=kind, subject=subject, actor=actor, payload=payload)
+        for number, (subject, payload) in enumerate(told, start=first)
     )
-    for listener in _listeners():
-        listener(event)
-    return event
+    for event in made:
+        for listener in _listeners():
+            listener(event)
+    return made
 
 
 @cache

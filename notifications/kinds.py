@@ -93,6 +93,9 @@ KINDS: dict[str, Kind] = {
     "comment": Kind("A comment was posted", "comment.posted", _comment, page=False),
 }
 
+HEARD = frozenset(kind.event for kind in KINDS.values())
+"""Kinds of events that may be news; all others pass without a savepoint."""
+
 
 def kind_of(event: Event) -> str:
     """The kind that an event belongs to; empty for none. Only a score costs a query."""

@@ -25,7 +25,7 @@ from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.seeds import MOST_SEEDS, draw_seeds
 from experiments.services.code import CODE, check_takes_code, code_method, frozen_digest, snapshot_of, snapshot_row
 from experiments.services.descent import lock_for_adding
-from experiments.services.standing import taint_of
+from experiments.services.standing import retaint
 from experiments.services.states import move_experiment, move_runs, tell
 from experiments.snapshots.models import Snapshot
 
@@ -168,10 +168,8 @@ def _create(
         provenance={"code_digest": method.code_digest} | ({"snapshot": snapshot.digest} if snapshot else {}),
         **fields,
     )
-    taint = taint_of(experiment)
-    if taint is not None:
-        Experiment.objects.filter(pk=experiment.pk).update(tainted_by=taint)
-        experiment.tainted_by_id = taint
+    for changed in retaint([experiment.pk]):
+        experiment.tainted_by_id = changed.by
     drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
     Run.objects.bulk_create(Run(experiment=experiment, seed_index=i, seed=seed) for i, seed in enumerate(drawn))
     guard().book(experiment)

@@ -4,14 +4,14 @@ Whoever judges holds the lock of descent.py, so that no submission comes between
 """
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, transaction
 
 from experiments.lifecycle import TAINTING, MethodClass, Standing
 from experiments.models import Experiment
 from experiments.services import holds
-from experiments.services.states import tell
+from experiments.services.states import tell, tell_each
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,13 +23,33 @@ _DESCENDANTS = """
         UNION SELECT child_id FROM experiments_snapshotparent JOIN line ON parent_id = line.id
     ) SELECT id FROM line
 """
-_TAINTED_BY = """
-    WITH RECURSIVE line(id) AS (
-        SELECT %s::bigint UNION SELECT parent_id FROM experiments_snapshotparent JOIN line ON child_id = line.id
+# All at once: up to what their code descends from, down again from each of it that taints; the oldest one counts.
+_RETAINT = """
+    WITH RECURSIVE upward(id) AS (
+        SELECT snapshot_id FROM experiments_experiment WHERE id = ANY(%(experiments)s) AND snapshot_id IS NOT NULL
+        UNION SELECT parent_id FROM experiments_snapshotparent JOIN upward ON child_id = upward.id
+    ), reach(by, id) AS (
+        SELECT guilty.id, guilty.snapshot_id FROM experiments_experiment guilty JOIN upward ON snapshot_id = upward.id
+        WHERE guilty.standing = ANY(%(tainting)s)
+        UNION SELECT reach.by, child_id FROM reach JOIN experiments_snapshotparent ON parent_id = reach.id
+        JOIN upward ON child_id = upward.id
+    ), oldest(id, by) AS (
+        SELECT one.id, min(reach.by) FROM experiments_experiment one
+        LEFT JOIN reach ON reach.id = one.snapshot_id AND reach.by <> one.id
+        WHERE one.id = ANY(%(experiments)s) GROUP BY one.id
     )
-    SELECT min(held.id) FROM experiments_experiment held JOIN line ON held.snapshot_id = line.id
-    WHERE held.standing = ANY(%s) AND held.id <> %s
+    UPDATE experiments_experiment SET tainted_by_id = oldest.by FROM oldest
+    WHERE experiments_experiment.id = oldest.id AND tainted_by_id IS DISTINCT FROM oldest.by
+    RETURNING experiments_experiment.id, campaign, tainted_by_id
 """
+
+
+class Tainted(NamedTuple):
+    """An experiment of which something else is true than before. by: who taints it now; None if nobody does."""
+
+    experiment: int
+    campaign: int
+    by: int | None
 
 
 def lock_judged(judged: Collection[int], *, submitters: Collection[int]) -> None:
@@ -72,18 +92,19 @@ def judge(
         payload = {"experiment": experiment.pk, "standing": standing, "before": before, "reason": reason}
         tell(experiment, "experiment.standing", actor=actor, payload=payload)
     if (standing in TAINTING) != (before in TAINTING):
-        _retaint(experiment)
+        _retaint_line(experiment)
     return experiment
 
 
-def taint_of(experiment: Experiment) -> int | None:
-    """The oldest held or disqualified experiment whose code this one's descends from; None if there is none."""
-    if experiment.snapshot_id is None:
-        return None
+def retaint(experiments: Collection[int]) -> list[Tainted]:
+    """Note of each the oldest held or disqualified experiment whose code its own descends from, or that there is none.
+
+    Returns: those of which that is new. One query, however many there are. Needs their rows and a lock of descent.py.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_TAINTED_BY, [experiment.snapshot_id, [str(each) for each in TAINTING], experiment.pk or 0])
-        found: int | None = cursor.fetchone()[0]
-    return found
+        parameters: dict[str, Any] = {"experiments": list(experiments), "tainting": [str(each) for each in TAINTING]}
+        cursor.execute(_RETAINT, parameters)
+        return [Tainted(*row) for row in cursor.fetchall()]
 
 
 def _line(snapshots: Collection[int]) -> list[int]:
@@ -93,12 +114,13 @@ def _line(snapshots: Collection[int]) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _retaint(source: Experiment) -> None:
+def _retaint_line(source: Experiment) -> None:
+    """What descends from its code, all of it locked: nothing has come since."""
     if source.snapshot_id is None:
         return
-    descended = Experiment.objects.select_related("benchmark").filter(snapshot__in=_line([source.snapshot_id]))
-    for experiment in descended.exclude(pk=source.pk).order_by("pk"):  # locked with it: nothing has come since
-        by = taint_of(experiment)
-        if by != experiment.tainted_by_id:
-            Experiment.objects.filter(pk=experiment.pk).update(tainted_by=by)
-            tell(experiment, "experiment.tainted", payload={"experiment": experiment.pk, "tainted_by": by})
+    descended = Experiment.objects.filter(snapshot__in=_line([source.snapshot_id])).exclude(pk=source.pk)
+    told: dict[int, list[tuple[int, dict[str, Any]]]] = {}
+    for each in sorted(retaint(descended.values_list("pk", flat=True))):
+        payload = {"experiment": each.experiment, "tainted_by": each.by}
+        told.setdefault(each.campaign, []).append((each.experiment, payload))
+    tell_each("experiment.tainted", told)

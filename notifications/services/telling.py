@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from experiments.models import Event
 from notifications import dispatch
-from notifications.kinds import KINDS, kind_of, sentence
+from notifications.kinds import HEARD, KINDS, kind_of, sentence
 from notifications.models import Channel, Choice, Delivery, Notification, Webhook
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 def on_event(event: Event) -> None:
     """Rows for whoever is to be told; whoever did it is not told. What goes wrong here must not undo what happened."""
+    if event.kind not in HEARD:
+        return
     try:
         with transaction.atomic():
             kind = kind_of(event)

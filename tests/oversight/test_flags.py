@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.lifecycle import LatchKind
@@ -93,6 +94,43 @@ def test_descendants_of_held_code_are_tainted_and_cleared_when_it_is_clean():
         decide_flag(user=reviewer, flag_id=flag.pk, verdict="clean", reason="replayed by hand")
     below.refresh_from_db(), held.refresh_from_db()
     assert (below.tainted_by_id, held.standing) == (None, "counted")
+
+
+def judged_with(descendants):
+    """Code that so many descend from, each from the one before, is held: how often the database was asked."""
+    experiment = agents_experiment()
+    code = make_snapshot(experiment.submitter, f"root of {descendants}")
+    held = make_experiment(user=experiment.submitter, state="scored", snapshot=code, campaign=experiment.campaign)
+    below = []
+    for number in range(descendants):
+        code = make_snapshot(experiment.submitter, f"{number} of {descendants}", code)
+        below.append(make_experiment(state="scored", snapshot=code, runs=False, campaign=number % 2 * 901))
+    with CaptureQueriesContext(connection) as hold:
+        flag = raised(held, level="hold")
+    assert {Experiment.objects.get(pk=each.pk).tainted_by_id for each in below} == {held.pk}
+    reviewers = [make_user("reviewer"), make_user("reviewer")]
+    decide_flag(user=reviewers[0], flag_id=flag.pk, verdict="clean", reason="replayed by hand")
+    with CaptureQueriesContext(connection) as cleared:
+        decide_flag(user=reviewers[1], flag_id=flag.pk, verdict="clean", reason="replayed by hand")
+    assert {Experiment.objects.get(pk=each.pk).tainted_by_id for each in below} == {None}
+    # of experiments and events: reviewers, of whom there are more the second time, are told besides
+    return [len([each for each in asked if "experiments_" in each["sql"]]) for asked in (hold, cleared)]
+
+
+def test_a_verdict_asks_the_database_no_more_often_the_more_descends_from_the_code():
+    assert judged_with(2) == judged_with(30)
+
+
+def test_each_of_many_descendants_is_told_once_in_each_log_without_gaps():
+    judged_with(5)
+    lines = Event.objects.filter(kind="experiment.tainted")
+    assert lines.filter(campaign=0).count() == 10  # tainted, cleared
+    assert lines.filter(campaign=901).count() == 4  # every second one is of a campaign
+    for campaign in (0, 901):
+        numbers = Event.objects.filter(campaign=campaign).order_by("number").values_list("number", flat=True)
+        assert list(numbers) == list(range(1, len(numbers) + 1))
+    one = lines.filter(campaign=901).order_by("number").first()
+    assert one.subject == f"experiment:{one.payload['experiment']}" and one.payload["tainted_by"]
 
 
 def test_what_is_submitted_later_from_tainted_code_is_tainted_at_once():
