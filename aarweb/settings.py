@@ -198,6 +198,7 @@ STORAGES = {
     },
 }
 FEATURE_CACHE_DIR = env.folder("FEATURE_CACHE_DIR", DATA_DIR / "features")
+AUDIT_HEADS_DIR = DATA_DIR / "audit"  # ends of the audit chain; on the machine of the evaluation worker
 WORKSPACES_DIR = DATA_DIR / "workspaces"  # agents' own files; on the machine of the agents worker
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STATIC_URL = "/static/"

@@ -121,6 +121,21 @@ def trigger_name(table: str) -> str:
     return f"audit_{table}"
 
 
+def trigger_definition(name: str) -> str:
+    """How PostgreSQL prints the trigger of that name, if it is the one that `install` makes."""
+    arguments = {trigger_name(table): (table, given) for table, given in AUDITED.items()}
+    if name not in arguments:
+        return (
+            f"CREATE CONSTRAINT TRIGGER {name} AFTER INSERT ON oversight_auditentry"
+            f" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {name}()"
+        )
+    table, given = arguments[name]
+    return (
+        f"CREATE TRIGGER {name} AFTER INSERT OR DELETE OR UPDATE ON {table}"
+        f" FOR EACH ROW EXECUTE FUNCTION oversight_audit_change({', '.join(map(repr, given))})"
+    )
+
+
 def install() -> str:
     """Every statement of the trail."""
     watch = [

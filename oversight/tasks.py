@@ -45,14 +45,16 @@ def read() -> None:
 
 @shared_task(name="oversight.reap")
 def reap() -> None:
-    """Beat: inspections and readings that were lost, refused calls that add up."""
+    """Beat: inspections and readings that were lost, refused calls that add up, the end of the audit chain."""
     from oversight.inspection import inspect_refusals
+    from oversight.services.audit_heads import keep_head
     from oversight.services.inspections import visit
     from oversight.services.readings import visit_readings
 
     visit()
     visit_readings()
     inspect_refusals()
+    keep_head()
 
 
 def _worker(queue: str = "evaluation") -> str:

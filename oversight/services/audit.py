@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from oversight.audit_sql import AUDITED, CANONICAL, trigger_name
+from oversight.audit_sql import AUDITED, CANONICAL, CHANGE, SEAL, trigger_definition, trigger_name
 from oversight.models import AuditHead
+from oversight.services.audit_heads import holds, kept_heads
 
 GENESIS = "0" * 64
 _TEXT = CANONICAL.format(row="entry", number="entry.number", previous="entry.previous")
@@ -16,9 +17,10 @@ _ROWS = f"""
     FROM oversight_auditentry entry ORDER BY number NULLS LAST, id
 """  # noqa: S608 - no value from outside
 _TRIGGERS = """
-    SELECT tgname, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal AND (tgname LIKE 'audit\\_%%'
-    OR tgname = 'oversight_audit_seal')
+    SELECT tgname, tgenabled::text, pg_get_triggerdef(oid, true) FROM pg_trigger
+    WHERE NOT tgisinternal AND (tgname LIKE 'audit\\_%%' OR tgname = 'oversight_audit_seal')
 """
+_FUNCTIONS = "SELECT proname, prosrc FROM pg_proc WHERE proname IN ('oversight_audit_change', 'oversight_audit_seal')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,12 @@ def head() -> str:
 
 @transaction.atomic
 def verify(*, known_head: str = "") -> Report:
-    """Walk through the whole chain. known_head: NUMBER:DIGEST that `head` printed earlier and was kept elsewhere."""
+    """Walk through the whole chain. known_head: NUMBER:DIGEST that `head` printed earlier and was kept elsewhere.
+
+    The heads that this machine kept count as well.
+    """
     problems: list[str] = []
-    number, previous, digests = 0, GENESIS, dict[int, str]()
-    kept_number = known_head.partition(":")[0]
+    number, previous = 0, GENESIS
     for pk, found_number, found_previous, digest, text in _entries():
         if found_number is None:
             problems.append(f"row {pk} was never sealed: it was written with the seal switched off")
@@ -56,16 +60,13 @@ def verify(*, known_head: str = "") -> Report:
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             problems.append(f"entry {found_number} was altered: its content does not give its digest")
         number, previous = found_number, digest
-        if str(found_number) == kept_number:
-            digests[found_number] = digest
     here = head()
     if here != f"{number}:{previous}":
         problems.append(f"the head says {here}, the last entry is {number}:{previous}: rows were removed from the end")
-    if (
-        known_head
-        and digests.get(int(kept_number) if kept_number.isdigit() else -1, "") != known_head.partition(":")[2]
-    ):
-        problems.append(f"the head that was kept elsewhere, {known_head}, is not in the chain: it was rewritten or cut")
+    for kept in dict.fromkeys(filter(None, [known_head, *kept_heads()])):
+        if not holds(kept):
+            problems.append(f"the head that was kept elsewhere, {kept}, is not in the chain: it was rewritten or cut")
+            break
     problems += _switched_off()
     return Report(number, here, problems)
 
@@ -78,13 +79,20 @@ def _entries() -> Iterator[tuple[int, int | None, str, str, str]]:
 
 
 def _switched_off() -> list[str]:
-    """Triggers of the trail that are gone or do not fire."""
+    """Triggers and functions of the trail that are gone, do not fire, or are not what the lab installed."""
     with connection.cursor() as cursor:
         cursor.execute(_TRIGGERS)
-        found = dict(cursor.fetchall())
-    wanted = [*map(trigger_name, AUDITED), "oversight_audit_seal"]
-    return [f"the trigger {name} is {_state(found.get(name))}" for name in wanted if found.get(name) != "O"]
-
-
-def _state(code: str | None) -> str:
-    return "gone" if code is None else "switched off"
+        found = {name: (enabled, definition) for name, enabled, definition in cursor.fetchall()}
+        cursor.execute(_FUNCTIONS)
+        sources = dict(cursor.fetchall())
+    problems = []
+    for name in [*map(trigger_name, AUDITED), "oversight_audit_seal"]:
+        enabled, definition = found.get(name, ("", ""))
+        if enabled != "O":
+            problems.append(f"the trigger {name} is {'switched off' if enabled else 'gone'}")
+        elif definition != trigger_definition(name):
+            problems.append(f"the trigger {name} is another one")
+    for name, text in (("oversight_audit_change", CHANGE), ("oversight_audit_seal", SEAL)):
+        if sources.get(name) != text.split("$$")[1]:
+            problems.append(f"the function {name} is not the lab's")
+    return problems

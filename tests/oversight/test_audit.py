@@ -9,6 +9,7 @@ from agents.services.control import pause_agent
 from agents.services.tokens import create_token, revoke_token
 from oversight.models import AuditEntry
 from oversight.services.audit import head, verify
+from oversight.services.audit_heads import keep_head, kept_heads
 from oversight.services.decisions import decide_flag
 from oversight.services.detectors import set_detector
 from tests.api.conftest import caller, problem  # noqa: F401 - a fixture
@@ -42,6 +43,11 @@ def as_superuser(statement: str, *parameters) -> None:
     sql(statement, *parameters)
     for table in ("oversight_auditentry", "oversight_audithead"):
         sql(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+
+
+@pytest.fixture(autouse=True)
+def _heads_of_this_test_alone(settings, tmp_path):
+    settings.AUDIT_HEADS_DIR = tmp_path / "audit"
 
 
 @pytest.fixture
@@ -187,6 +193,82 @@ def test_a_trigger_that_was_switched_off_or_dropped_is_named():
     assert verify().problems == [
         "the trigger audit_agents_price is switched off", "the trigger audit_agents_latch is gone"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "CREATE OR REPLACE FUNCTION oversight_audit_change() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RETURN NULL; END $$",
+            "the function oversight_audit_change is not the lab's",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION oversight_audit_seal() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RETURN NULL; END $$",
+            "the function oversight_audit_seal is not the lab's",
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER audit_agents_price AFTER INSERT OR UPDATE OR DELETE ON agents_price"
+            " FOR EACH ROW WHEN (pg_trigger_depth() > 9)"
+            " EXECUTE FUNCTION oversight_audit_change('price', 'updated_at', '', '')",
+            "the trigger audit_agents_price is another one",
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER audit_agents_price AFTER INSERT OR UPDATE OR DELETE ON agents_price"
+            " FOR EACH ROW EXECUTE FUNCTION oversight_audit_change('price', 'input,output', '', '')",
+            "the trigger audit_agents_price is another one",
+        ),
+    ],
+)
+def test_a_trigger_or_function_that_was_hollowed_out_is_named(statement, said):
+    """Present and switched on, and yet it writes nothing."""
+    sealed()
+    assert verify().problems == []
+    sql(statement)
+    assert verify().problems == [said]
+
+
+def test_the_lab_keeps_heads_of_its_own_outside_of_the_database(price):
+    """So that who has nothing but SQL cannot rewrite the whole chain, or cut its end off with the head, unnoticed."""
+    sealed()
+    keep_head()
+    assert verify().problems == []
+    sql("UPDATE agents_price SET input = 2 WHERE id = %s", price.pk)
+    sealed()
+    keep_head()
+    keep_head()  # nothing new
+    assert kept_heads() == [head()]  # one for each day
+    last = AuditEntry.objects.latest("number")
+    as_superuser(
+        "DELETE FROM oversight_auditentry WHERE number = %s;"
+        "UPDATE oversight_audithead SET number = %s, digest = %s",
+        last.number, last.number - 1, last.previous,
+    )  # fmt: skip
+    (problem,) = verify().problems
+    assert "kept elsewhere" in problem
+
+
+def test_a_cut_chain_is_not_kept_over_what_was_kept(price):
+    sealed()
+    keep_head()
+    kept, last = kept_heads(), AuditEntry.objects.latest("number")
+    as_superuser(
+        "DELETE FROM oversight_auditentry WHERE number = %s;"
+        "UPDATE oversight_audithead SET number = %s, digest = %s",
+        last.number, last.number - 1, last.previous,
+    )  # fmt: skip
+    keep_head()
+    assert kept_heads() == kept
+    sql("UPDATE agents_price SET input = 3 WHERE id = %s", price.pk)  # the number is reached again
+    sealed()
+    keep_head()
+    assert kept_heads() == kept
+    assert "kept elsewhere" in verify().problems[0]
+
+
+def test_an_empty_trail_has_a_head_that_can_be_kept():
+    assert verify(known_head="0:" + "0" * 64).problems == []
 
 
 def test_admins_read_it_by_api_with_filters_and_nobody_else(caller, price):  # noqa: F811
