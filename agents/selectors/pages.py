@@ -111,7 +111,7 @@ def agent_page_of(user: "Actor", agent_id: int, *, before: int | None = None) ->
     more, entries = len(entries) > ENTRIES_SHOWN, entries[:ENTRIES_SHOWN][::-1]
     own = Experiment.objects.filter(submitter=agent.user_id).select_related("benchmark", "method")
     return AgentPage(
-        card=cards([agent])[0],
+        card=cards([agent], Agent.objects.filter(pk=agent.pk))[0],
         campaign=agent.campaign,
         said=_said(entries),
         older=entries[0].number if more else None,

@@ -1,13 +1,17 @@
 """Badges of agents, and amounts of budgets in words."""
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agents.drawn_cards import Drawn, drawn
 from agents.lifecycle import BudgetKind
 from agents.looks import LOOKS
 from agents.rule_texts import rule_text
+from agents.selectors.cards import Card, Doing
 from agents.services.budgets import Left, amount_text
+from experiments.templatetags.lab import clock
 
 register = template.Library()
 register.filter(rule_text)
@@ -18,6 +22,21 @@ def state_badge(value: str) -> SafeString:
     """A state or latch as glyph and word."""
     look = LOOKS[value]
     return format_html('<span class="badge {}" data-glyph="{}">{}</span>', look.tone, look.glyph, look.label)
+
+
+@register.simple_tag
+def draw(card: Card) -> Drawn:
+    """What of an agent's card needs no clock."""
+    return drawn(card)
+
+
+@register.simple_tag
+def doing(now: Doing) -> SafeString:
+    """What an agent does, with its clock."""
+    text = now.text
+    if now.experiment:
+        text = format_html('<a href="{}">{}</a>', reverse("experiment", args=[now.experiment]), text)
+    return format_html("{} {}", text, clock(now.until, down=True) if now.until else clock(now.since))
 
 
 @register.simple_tag

@@ -3,12 +3,15 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import redis
 from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from experiments.lifecycle import BenchmarkState, RunState
 from experiments.models import Benchmark, Run, WorkerSeen
@@ -90,19 +93,22 @@ def health() -> Health:
 def queue_depths() -> dict[str, int] | None:
     """Messages waiting per queue; None when the broker does not answer: rows hold the truth, so pages go on."""
     try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=BROKER_TIMEOUT_SECONDS,
-            socket_connect_timeout=BROKER_TIMEOUT_SECONDS,
-            retry=None,
-        ) as client:
-            pipe = client.pipeline(transaction=False)
-            for queue in QUEUES:
-                pipe.llen(queue)
-            return dict(zip(QUEUES, pipe.execute(), strict=True))
+        pipe = _broker(settings.REDIS_URL).pipeline(transaction=False)
+        for queue in QUEUES:
+            pipe.llen(queue)
+        return dict(zip(QUEUES, pipe.execute(), strict=True))
     except redis.RedisError as error:
         log.warning("the broker does not answer: %s", error)
         return None
+
+
+@cache
+def _broker(url: str) -> redis.Redis:
+    """One pool of connections per process, safe between threads; one that a restart has cut is opened again at once."""
+    again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    return redis.Redis.from_url(
+        url, socket_timeout=BROKER_TIMEOUT_SECONDS, socket_connect_timeout=BROKER_TIMEOUT_SECONDS, retry=again
+    )
 
 
 def workers() -> list[Worker]:

@@ -1,6 +1,5 @@
 """Design components: badges, times, numbers, scores with their interval, charts."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,18 +15,12 @@ register = template.Library()
 
 # The interval glyph: PGR from -0.5 to 1.5 over 110 px; nearly every honest score lies inside.
 _GLYPH_LOW, _GLYPH_HIGH, _GLYPH_WIDTH = -0.5, 1.5, 110
+_GLYPH = (
+    '<svg class="glyph" viewBox="0 0 110 16" aria-hidden="true"><line class="rail" x1="0" y1="8" x2="110" y2="8"/>'
+    '<line class="mark" x1="27.5" y1="1" x2="27.5" y2="15"/><line class="mark" x1="82.5" y1="1" x2="82.5" y2="15"/>'
+    '<line class="whisker" x1="{}" y1="8" x2="{}" y2="8"/>{}{}<circle class="dot" cx="{}" cy="8" r="3.5"/></svg>'
+)
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-
-
-@dataclass(frozen=True, slots=True)
-class Glyph:
-    """x positions in pixels; an open end is drawn as an arrow."""
-
-    dot: float
-    low: float
-    high: float
-    low_open: bool
-    high_open: bool
 
 
 @register.simple_tag
@@ -148,23 +141,40 @@ def seed_ranges(seeds: list[int]) -> str:
     return ", ".join(f"{low}" if low == high else f"{low}–{high}" for low, high in spans)
 
 
-@register.inclusion_tag("components/score.html")
-def score(value: Score | None, *, glyph: bool = True, sign: bool = False) -> dict[str, Any]:
-    """A score with interval, n and, unless told otherwise, its picture."""
-    return {"score": value, "sign": sign, "glyph": _glyph(value) if glyph and value else None}
-
-
-def _glyph(value: Score) -> Glyph | None:
+@register.simple_tag
+def score(value: Score | None, *, glyph: bool = True, sign: bool = False) -> SafeString:
+    """A score with interval and, unless told otherwise, its picture. No template of its own: a page has hundreds."""
+    if value is None:
+        return format_html('<span class="quiet">{}</span>', "–")
     if value.value is None:
-        return None
-    low, high = value.low, value.high
-    return Glyph(
-        dot=_x(value.value),
-        low=_x(low),
-        high=_x(high) if high is not None else float(_GLYPH_WIDTH),
-        low_open=low is None or low < _GLYPH_LOW,
-        high_open=high is None or high > _GLYPH_HIGH,
+        reason = format_html(' title="{}"', value.reason) if value.reason else ""
+        return format_html('<span class="quiet"{}>no value</span>', reason)
+    if value.bounded:
+        interval = f"[{fixed(value.low, 2)}, {fixed(value.high, 2)}]"
+    else:
+        interval = format_html('<span title="{}">[unbounded]</span>', value.reason or "no bounded interval")
+    return format_html(
+        '<span class="score"><b>{}</b><span class="quiet">{}</span>{}</span>',
+        signed(value.value) if sign else fixed(value.value, 2),
+        interval,
+        _glyph(value.value, value.low, value.high) if glyph else "",
     )
+
+
+def _glyph(value: float, low: float | None, high: float | None) -> SafeString:
+    """The interval as a line; an open end, or one that lies outside of the picture, is an arrow."""
+    return format_html(
+        _GLYPH,
+        _x(low),
+        _x(high) if high is not None else float(_GLYPH_WIDTH),
+        _arrow("M0 8l5-4v8z") if low is None or low < _GLYPH_LOW else "",
+        _arrow("M110 8l-5-4v8z") if high is None or high > _GLYPH_HIGH else "",
+        _x(value),
+    )
+
+
+def _arrow(path: str) -> SafeString:
+    return format_html('<path class="arrow" d="{}"/>', path)
 
 
 def _x(value: float | None) -> float:
