@@ -8,7 +8,8 @@ Code alone needs no lock: a snapshot has no taint, its parents are written with 
 
 Lock order: agents, flags and methods before it; experiments by id, budgets and the event counters after it. Whoever
 holds one of the latter and then asked for it would wait for a verdict that waits for him. Workers, scoring, pauses and
-uploads add no experiment and judge none: they never take it.
+uploads add no experiment and judge none: they never take it. Nor do imports: what comes from another lab taints nothing
+here and keeps the taint that it came with.
 """
 
 from django.db import connection, transaction

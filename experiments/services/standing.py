@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, transaction
 
+from experiments.archives.models import imported
 from experiments.lifecycle import TAINTING, MethodClass, Standing
 from experiments.models import Experiment
 from experiments.services import holds
@@ -15,6 +16,7 @@ from experiments.services.states import tell, tell_each
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 # Code descends from code along stated parents; a snapshot is its own descendant, so reruns are tainted, too.
 _DESCENDANTS = """
@@ -23,14 +25,17 @@ _DESCENDANTS = """
         UNION SELECT child_id FROM experiments_snapshotparent JOIN line ON parent_id = line.id
     ) SELECT id FROM line
 """
-# All at once: up to what their code descends from, down again from each of it that taints; the oldest one counts.
+# All at once: up to what their code descends from, down again from each of it that taints; the oldest one counts. What
+# came from another lab neither taints nor is tainted here: it was not judged here, and is exported again as it came.
 _RETAINT = """
     WITH RECURSIVE upward(id) AS (
         SELECT snapshot_id FROM experiments_experiment WHERE id = ANY(%(experiments)s) AND snapshot_id IS NOT NULL
         UNION SELECT parent_id FROM experiments_snapshotparent JOIN upward ON child_id = upward.id
     ), reach(by, id) AS (
         SELECT guilty.id, guilty.snapshot_id FROM experiments_experiment guilty JOIN upward ON snapshot_id = upward.id
-        WHERE guilty.standing = ANY(%(tainting)s)
+        WHERE guilty.standing = ANY(%(tainting)s) AND NOT EXISTS (
+            SELECT FROM experiments_importedrow WHERE "table" = 'experiments' AND local_id = guilty.id
+        )
         UNION SELECT reach.by, child_id FROM reach JOIN experiments_snapshotparent ON parent_id = reach.id
         JOIN upward ON child_id = upward.id
     ), oldest(id, by) AS (
@@ -58,7 +63,7 @@ def lock_judged(judged: Collection[int], *, submitters: Collection[int]) -> None
     That is they, what may be tainted or cleared with them, and what these accounts have not ended, which may be held.
     """
     code = Experiment.objects.filter(pk__in=judged, snapshot__isnull=False).values_list("snapshot", flat=True)
-    descended = Experiment.objects.filter(snapshot__in=_line(list(code))).values_list("pk", flat=True)
+    descended = _own_of(_line(list(code))).values_list("pk", flat=True)
     touched = {*judged, *descended, *holds.unfinished(submitters).values_list("pk", flat=True)}
     rows = Experiment.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=touched)
     list(rows.order_by("pk").values_list("pk", flat=True))
@@ -114,11 +119,17 @@ def _line(snapshots: Collection[int]) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def _own_of(snapshots: Collection[int]) -> "QuerySet[Experiment]":
+    """This lab's experiments with this code; those of other labs are for reading."""
+    found: QuerySet[Experiment] = Experiment.objects.filter(~imported("experiments"), snapshot__in=snapshots)
+    return found
+
+
 def _retaint_line(source: Experiment) -> None:
     """What descends from its code, all of it locked: nothing has come since."""
     if source.snapshot_id is None:
         return
-    descended = Experiment.objects.filter(snapshot__in=_line([source.snapshot_id])).exclude(pk=source.pk)
+    descended = _own_of(_line([source.snapshot_id])).exclude(pk=source.pk)
     told: dict[int, list[tuple[int, dict[str, Any]]]] = {}
     for each in sorted(retaint(descended.values_list("pk", flat=True))):
         payload = {"experiment": each.experiment, "tainted_by": each.by}
