@@ -1,7 +1,7 @@
 """Which experiment grew out of which: by code, by rerun, by findings that build on findings."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -24,6 +24,7 @@ MOST_NODES = 200  # of the figure; what has descent comes first
 LOOKED_AT = 3000  # newest experiments, among which those with descent are found
 CACHE_SECONDS = 3600
 MOST_PARENTS = 12  # of one experiment
+MOST_BETWEEN = 3  # findings without experiments from one with to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +120,35 @@ def _code(chosen: QuerySet[Any]) -> Iterable[tuple[int, int, str]]:
 
 
 def _citations(findings: QuerySet[Any], chosen: QuerySet[Any]) -> Iterable[tuple[int, int, str]]:
-    """A finding on new experiments that builds on a finding on older ones."""
+    """A finding on new experiments builds on a finding on older ones, be it through a hypothesis, which is on none."""
     speaks: dict[int, list[int]] = defaultdict(list)
     links: Any = FindingExperiment.objects.filter(experiment__in=chosen.values("pk"), finding__in=findings)
     for finding, experiment in links.order_by("experiment").values_list("finding", "experiment"):
         speaks[finding].append(experiment)
     if not speaks:
         return
-    parents = FindingParent.objects.filter(finding__gte=min(speaks), parent__gte=min(speaks))
-    for finding, parent in parents.order_by("finding", "parent").values_list("finding", "parent"):
-        older = speaks[parent][:MOST_PARENTS] if finding in speaks and parent in speaks else []
-        for child in speaks[finding][:MOST_PARENTS] if older else []:
-            yield from ((child, each, f"finding {parent}") for each in older if each < child)
+    first = min(speaks)
+    parents = FindingParent.objects.filter(finding__gte=first, parent__gte=first)
+    parents = parents.filter(finding__in=findings, parent__in=findings).order_by("finding", "parent")
+    above: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+    for finding, parent, experiments in parents.values_list("finding", "parent", "parent__experiment_count"):
+        above[finding].append((parent, experiments == 0))
+    for finding, children in speaks.items():
+        for source in _sources(finding, above, speaks):
+            older = speaks[source][:MOST_PARENTS]
+            for child in children[:MOST_PARENTS]:
+                yield from ((child, each, f"finding {source}") for each in older if each < child)
+
+
+def _sources(finding: int, above: Mapping[int, list[tuple[int, bool]]], speaks: Mapping[int, list[int]]) -> list[int]:
+    """The nearest findings above it that speak of experiments, through at most MOST_BETWEEN that speak of none."""
+    sources, seen, level = [], {finding}, [finding]
+    for _ in range(MOST_BETWEEN + 1):
+        nearest = dict(pair for each in level for pair in above.get(each, ()) if pair[0] not in seen)
+        seen |= set(nearest)
+        sources += [each for each in nearest if each in speaks]
+        level = [each for each, is_bare in nearest.items() if is_bare]
+    return sources
 
 
 def _row(experiment: Experiment, origins: list[Origin], children: int) -> LineageRow:

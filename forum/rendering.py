@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
@@ -12,16 +13,20 @@ from redis import RedisError
 
 from forum.markdown import VERSION, Compiled, compile_markdown, placeholders
 from forum.models import Finding
-from forum.references import Ledger, badge, ledger_of
+from forum.references import PATTERN, Ledger, Reference, badge, ledger_of, read_reference
+from forum.selectors.search import BETWEEN
 
 if TYPE_CHECKING:
-    import re
-
     from experiments.permissions import Actor
 
 logger = logging.getLogger(__name__)
 
 _KEEP_SECONDS = 7 * 86_400
+# In a snippet words of a reference may be marked, and a fragment may end or begin within one.
+_MARK = re.compile(r"</?mark>")
+_WRITTEN = re.compile(rf"\{{\{{(?:{_MARK.pattern}|[^{{}}<])*\}}\}}")
+_PART = rf"(?:{_MARK.pattern}|[a-z_ :#0-9])*"
+_CUT = re.compile(rf"\{{\{{{_PART}(?={BETWEEN}|\Z)|(?:\A|(?<={BETWEEN})){_PART}\}}\}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,16 @@ class Rendered:
 
     html: SafeString
     excerpt: SafeString
+    badges: Mapping[Reference, SafeString] = field(default_factory=dict)
+
+    def fill(self, snippet: SafeString) -> SafeString:
+        """A snippet of this text, escaped and marked, with badges in place of its references."""
+
+        def badge_of(match: re.Match[str]) -> str:
+            written = PATTERN.fullmatch(_MARK.sub("", match[0]))
+            return self.badges.get(read_reference(written), match[0]) if written else match[0]
+
+        return mark_safe(_CUT.sub("", _WRITTEN.sub(badge_of, snippet)))  # noqa: S308 - safe parts in a safe text
 
 
 def render(texts: Sequence[str], user: "Actor", *, base: str = "") -> list[Rendered]:
@@ -44,13 +59,15 @@ def render(texts: Sequence[str], user: "Actor", *, base: str = "") -> list[Rende
 
 
 def _filled(compiled: Compiled, ledger: Ledger, base: str) -> Rendered:
-    def fill(match: "re.Match[str]") -> str:
-        return badge(compiled.references[int(match[1])], ledger, base)
+    badges = {each: badge(each, ledger, base) for each in compiled.references}
+
+    def fill(match: re.Match[str]) -> str:
+        return badges[compiled.references[int(match[1])]]
 
     pattern = placeholders(compiled.nonce)
     # safe: the sanitiser's output with format_html's in place of numbers that no author knew
     html, excerpt = (mark_safe(pattern.sub(fill, part)) for part in (compiled.html, compiled.excerpt))  # noqa: S308
-    return Rendered(html=html, excerpt=excerpt)
+    return Rendered(html=html, excerpt=excerpt, badges=badges)
 
 
 def _compiled(texts: Sequence[str]) -> list[Compiled]:

@@ -128,7 +128,9 @@ class FoundFinding(Finding):
 
     rank = serializers.SerializerMethodField(help_text="Null unless the best match comes first")
     title_html = serializers.CharField(required=False, help_text="Where it matched, in <mark>")
-    snippet_html = serializers.CharField(source="excerpt", required=False, help_text="Where it matched, in <mark>")
+    snippet_html = serializers.CharField(
+        source="excerpt", required=False, help_text="Where it matched, in <mark>, with badges of the ledger"
+    )
 
     def get_rank(self, shown: ShownFinding) -> float | None:
         """From what the search has found."""

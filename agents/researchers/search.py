@@ -21,7 +21,7 @@ from experiments.offers import lacking
 from experiments.options import canonical
 from experiments.selectors.scores import dev_score
 from experiments.services.code import CODE
-from forum.models import FindingExperiment
+from forum.models import Finding, FindingExperiment
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TRIES = 40  # proposals drawn until one is new; a space that yields none in so many is used up
 MOST_EXPERIMENTS = 30  # of one agent: after so many the best of them owes much to chance
 STALE = 10  # scored experiments in a row that brought nothing better: time to stop
+MOST_HEADING = 150  # characters of a finding's title that it writes
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -59,7 +60,7 @@ class SearchResearcher:
         if running:
             return _thought(say, f"Waiting for {_numbers(running)}.", ("wait", {"experiments": running}))
         told = _reported(agent)
-        reports = [_report(each) for each in own if each.pk not in told]
+        reports = [_report(each, _stated(agent, each)) for each in own if each.pk not in told]
         refused = _refused(view)
         reason = refused or self._enough(own)
         proposal = None if reason else self._propose(agent, len(own))
@@ -70,10 +71,11 @@ class SearchResearcher:
         recipe, options, benchmark, why, parents = proposal
         title = f"{recipe.name} {_words(options)} on {benchmark.slug}".replace("  ", " ")[:200]
         hypothesis = f"{why} {recipe.summary}"
+        stated = {"kind": "hypothesis", "title": title[:MOST_HEADING], "body": hypothesis, "parents": parents}
         calls = [
             *reports,
             ("notebook", {"body": _notebook(own)}),
-            ("post_finding", {"kind": "hypothesis", "title": title[:150], "body": hypothesis, "parents": parents}),
+            ("post_finding", stated),
             (
                 "submit_experiment",
                 {
@@ -179,7 +181,13 @@ def _reported(agent: "Agent") -> set[int]:
     return set(links.values_list("experiment_id", flat=True))
 
 
-def _report(experiment: Experiment) -> tuple[str, dict[str, Any]]:
+def _stated(agent: "Agent", experiment: Experiment) -> list[int]:
+    """The hypothesis that the agent posted before it ran the experiment; none if the forum did not take it."""
+    own = Finding.objects.filter(author=agent.user_id, kind="hypothesis", title=experiment.title[:MOST_HEADING])
+    return list(own.filter(body=experiment.hypothesis).order_by("-pk").values_list("pk", flat=True)[:1])
+
+
+def _report(experiment: Experiment, hypothesis: list[int]) -> tuple[str, dict[str, Any]]:
     score = dev_score(experiment)
     if score is None or score.value is None:
         title = f"{experiment.title}: {experiment.state}"
@@ -192,7 +200,8 @@ def _report(experiment: Experiment) -> tuple[str, dict[str, Any]]:
             "Above its teacher beyond the noise." if sure else "Not told apart from its teacher by these seeds."
         )
         kind = "result"
-    return "post_finding", {"kind": kind, "title": title[:150], "body": body, "experiments": [experiment.pk]}
+    told = {"kind": kind, "title": title[:MOST_HEADING], "body": body}
+    return "post_finding", {**told, "experiments": [experiment.pk], "parents": hypothesis}
 
 
 def _refused(view: View) -> str:

@@ -26,7 +26,8 @@ _OPERATORS = frozenset("|(<!")  # in a tsquery's text, beside &
 _ADJACENT = re.compile(r" <(?:-|[0-9]+)> ")  # in a tsquery's text; lexemes hold no spaces
 # Control characters, which no finding holds, mark matches until the text is escaped.
 _OPEN, _CLOSE = "\x02", "\x03"
-_MARKUP = re.compile(r"[*_`#>|~]{1,}|\[(?=[^\]]*\]\()|\]\([^)\s]*\)?")
+_MARKUP = re.compile(r"[*`#>|~]+|(?<![^\W_])_+|_+(?![^\W_])|\[(?=[^\]]*\]\()|\]\([^)\s]*\)?")  # at_least keeps its _
+BETWEEN = " … "  # fragments
 
 
 class ParsedQuery(SearchQuery):
@@ -101,7 +102,7 @@ def snippets(ids: list[int], query: SearchQuery) -> dict[int, tuple[SafeString, 
     title = SearchHeadline("title", query, config=SEARCH_CONFIG, start_sel=_OPEN, stop_sel=_CLOSE, highlight_all=True)
     body = SearchHeadline(
         "body", query, config=SEARCH_CONFIG, start_sel=_OPEN, stop_sel=_CLOSE,
-        max_fragments=2, max_words=30, min_words=12, fragment_delimiter=" … ",
+        max_fragments=2, max_words=30, min_words=12, fragment_delimiter=BETWEEN,
     )  # fmt: skip
     found = Finding.objects.filter(pk__in=ids).annotate(marked_title=title, marked_body=body)
     return {

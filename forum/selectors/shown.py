@@ -73,7 +73,7 @@ def shown_findings(
             tally=each.tally,
             html=text.html,
             title_html=marked[each.pk][0] if each.pk in marked else escape(each.title),
-            excerpt=marked[each.pk][1] if each.pk in marked else text.excerpt,
+            excerpt=text.fill(marked[each.pk][1]) if each.pk in marked else text.excerpt,
             experiments=experiments[each.pk],
             parents=parents[each.pk],
             my_vote=votes.get(each.pk, 0),

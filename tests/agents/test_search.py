@@ -60,6 +60,10 @@ def test_it_runs_reports_cites_and_stops(world):
     assert results.count() == own.count()
     assert f"{{{{pgr exp:{own.first().pk}}}}}" in "".join(each.body for each in results)
     assert any(each.parents.exists() for each in Finding.objects.filter(kind="hypothesis"))
+    assert all(each.parents.get().kind == "hypothesis" for each in results)
+    assert [each.parents.get().body for each in results.order_by("pk")] == [
+        each.hypothesis for each in own.order_by("pk")
+    ]
     assert Notebook.objects.filter(agent=agent).exists()
 
 

@@ -141,6 +141,25 @@ def test_lineage_follows_code_reruns_and_findings():
 
 
 @pytest.mark.django_db
+def test_lineage_passes_through_findings_on_no_experiment():
+    user = member()
+    first, second, third = (make_experiment(user=user, state="scored", dev=0.3) for _ in range(3))
+    older = make_finding(user, experiments=[first.pk])
+    hypothesis = make_finding(user, kind="hypothesis", parents=[older.pk])
+    middle = make_finding(user, experiments=[second.pk], parents=[hypothesis.pk])
+    make_finding(user, experiments=[third.pk], parents=[middle.pk, hypothesis.pk])
+    rows = {row.experiment: row for row in lineage_rows(user, 0)}
+    assert rows[second.pk].builds_on == (Origin(first.pk, f"finding {older.pk}"),)
+    assert rows[third.pk].builds_on == (
+        Origin(second.pk, f"finding {middle.pk}"),
+        Origin(first.pk, f"finding {older.pk}"),
+    )
+    hide(user=member("reviewer"), finding_id=hypothesis.pk, reason="wrong")
+    rows = {row.experiment: row for row in lineage_rows(user, 0)}
+    assert rows[third.pk].builds_on == (Origin(second.pk, f"finding {middle.pk}"),) and second.pk in rows
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", ["idea-diversity", "lineage", "what-was-tried"])
 def test_every_figure_is_served_with_table_and_csv(client, name):
     user = member()

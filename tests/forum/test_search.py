@@ -3,10 +3,13 @@
 import pytest
 
 from forum.models import Finding
+from forum.rendering import render
 from forum.selectors.findings import findings
 from forum.selectors.related import similar
 from forum.selectors.search import search_query, snippets
+from forum.selectors.shown import shown_findings
 from forum.services.curation import hide
+from tests.factories import make_experiment
 from tests.forum.rows import make_finding, member
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +95,26 @@ def test_matches_are_marked_and_everything_else_is_escaped() -> None:
     title, body = snippets([finding.pk], asked.query)[finding.pk]
     assert title == "&lt;b&gt;<mark>kernel</mark>&lt;/b&gt; &amp; co"
     assert body == "<mark>kernel</mark> &#x27;x&#x27; &lt; 6 &amp; trick"
+
+
+def test_a_snippet_shows_the_numbers_of_the_ledger() -> None:
+    experiment = make_experiment(user=member(), state="scored", dev=0.62)
+    reference = f"{{{{pgr exp:{experiment.pk}}}}}"
+    body = f"Kernel at_least: _PGR_ {reference} and {reference} {{literally}} indeed."
+    finding = make_finding(title="Kernel", body=body)
+    for search in ("kernel", f"pgr {experiment.pk}"):  # where the words of a reference match, too
+        asked = findings(member(), {"search": search})
+        (shown,) = shown_findings(member(), asked.rows, query=asked.query)
+        assert shown.finding == finding
+        assert shown.excerpt.count('class="ledger"') == 2 and shown.excerpt.count("PGR 0.62") == 2
+        assert "at_least" in shown.excerpt and "{literally}" in shown.excerpt and "_PGR_" not in shown.excerpt
+
+
+def test_a_reference_that_a_snippet_cuts_in_two_is_left_out() -> None:
+    text = render(["{{pgr exp:1}}"], member())[0]
+    assert text.fill("exp:1}} kernel x}} y}} {{<mark>pgr</mark> exp:1 … 12}} z {{pgr … {{a}} {{<b}}") == (
+        " kernel x}} y}}  …  z  … {{a}} {{<b}}"
+    )
 
 
 def test_an_author_cannot_mark_by_hand() -> None:
