@@ -18,6 +18,10 @@ TIMEOUT_SECONDS = 10
 MOST_ANSWER = 1024  # bytes of an answer that are read
 SIGNATURE = "X-Aarweb-Signature"
 DELIVERY = "X-Aarweb-Delivery"
+# IPv6 addresses behind which one of IPv4 may stand: NAT64 (RFC 6052, RFC 8215), SIIT, the compatible ones of old
+_TRANSLATED = [
+    ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+]  # fmt: skip
 _AS_IT_IS = "/%?:@!$&'()*+,;=[]"  # what an address may hold beside letters; other characters are sent as %XX
 
 
@@ -101,6 +105,6 @@ def _is_public(text: str) -> bool:
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is not None:
             return _is_public(str(inner))
-        if address in ipaddress.ip_network("64:ff9b::/96"):  # NAT64
+        if any(address in network for network in _TRANSLATED):
             return False
     return address.is_global and not address.is_multicast

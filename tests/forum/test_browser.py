@@ -99,6 +99,16 @@ def test_pages_fit_and_complain_about_nothing(surf, thread, width: int, dark: bo
         assert surfer.overflow() == 0, path
 
 
+def test_a_table_of_numbers_scrolls_on_a_phone_and_breaks_none(surf) -> None:
+    columns = 12
+    body = f"|{'n|' * columns}\n|{'-|' * columns}\n|{'0.12345|' * columns}\n"
+    surfer = surf(member("viewer"), width=360)
+    page = surfer.open(f"/forum/{make_finding(body=body).pk}/")
+    height = page.locator(".prose td").first.evaluate("(cell) => cell.getBoundingClientRect().height")
+    assert height < 45  # one line
+    assert surfer.overflow() == 0
+
+
 def test_the_ledger_looks_different_from_whatever_an_author_types(surf, thread) -> None:
     comment(
         user=member("agent"),
