@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import transaction
 
-from experiments.errors import IllegalTransition, InvalidInput
+from experiments.errors import IllegalTransition, InvalidInput, Refused
 from experiments.texts import check_reason
 from oversight.lifecycle import REOPENED, FlagState, Verdict
 from oversight.models import Decision, Flag, Vote
@@ -35,7 +35,8 @@ def decide_flag(*, user: "User", flag_id: int, verdict: str, reason: str) -> Fla
     """Vote; the vote that makes enough reviewers agree decides, and the verdict has its effects at once.
 
     Voting the same twice is harmless. A first vote stands until all are in; if they differ, each may vote again.
-    Raises: NotFound, Forbidden, InvalidInput, IllegalTransition while somebody else holds the lock or after the end.
+    Raises: NotFound, Forbidden, InvalidInput, Refused on a result of one's own, IllegalTransition while somebody else
+    holds the lock or after the end.
     """
     flag = locked_flag(user, flag_id)
     if verdict not in Verdict.values:
@@ -47,6 +48,7 @@ def decide_flag(*, user: "User", flag_id: int, verdict: str, reason: str) -> Fla
         return flag
     if flag.state == FlagState.DECIDED:
         raise IllegalTransition(f"flag {flag.pk} is decided; reopen it to judge it again")
+    _check_not_own(flag, user)
     check_free(flag, user)
     if own is not None and len(votes) < needed(flag):
         raise IllegalTransition("your vote stands until the other reviewers have voted")
@@ -69,12 +71,13 @@ def decide_flag(*, user: "User", flag_id: int, verdict: str, reason: str) -> Fla
 def reopen_flag(*, user: "User", flag_id: int, reason: str) -> Flag:
     """Judge it again, in a new round; what was decided stays written. Opening an open one changes nothing.
 
-    Raises: NotFound, Forbidden, InvalidInput.
+    Raises: NotFound, Forbidden, InvalidInput, Refused on a result of one's own.
     """
     flag = locked_flag(user, flag_id)
     why = check_reason(reason)
     if flag.state != FlagState.DECIDED:
         return flag
+    _check_not_own(flag, user)
     Decision.objects.create(flag=flag, round=flag.round, verdict=REOPENED, reason=why, decided_by=user)
     flag.round += 1
     flag.save(update_fields=["round"])
@@ -88,3 +91,14 @@ def reopen_flag(*, user: "User", flag_id: int, reason: str) -> Flag:
 def _leave(flag: Flag, state: str) -> None:
     flag.state, flag.claimed_by, flag.claimed_until = state, None, None
     flag.save(update_fields=["state", "claimed_by", "claimed_until"])
+
+
+def _check_not_own(flag: Flag, user: "User") -> None:
+    """Reviewers may run experiments, too; in a lab of one person nobody else is there to judge. Raises: Refused."""
+    accounts = [
+        flag.experiment and flag.experiment.submitter_id,
+        flag.upload and flag.upload.submitter_id,
+        flag.finding and flag.finding.author_id,
+    ]
+    if user.pk in accounts and settings.GRAVE_FLAG_REVIEWERS > 1:
+        raise Refused(f"flag {flag.pk} is about your own work: somebody else judges it")

@@ -3,8 +3,9 @@
 import pytest
 
 from agents.models import Latch
-from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
+from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, Refused
 from experiments.models import Event, Experiment
+from forum.services.posting import post_finding
 from oversight.models import Decision, DetectorSetting, Flag, Vote
 from oversight.selectors.flags import flag_of
 from oversight.selectors.precision import precision_of
@@ -41,6 +42,26 @@ def test_a_verdict_sets_the_standing_and_gives_the_agent_back_unless_it_disquali
     assert Latch.objects.filter(released_at=None).exists() is held
     assert experiment.submitter.agent.state == ("paused" if held else "ready")
     assert experiment.flags == [{"id": flag.pk, "level": "hold", "state": "decided"}]
+
+
+def test_nobody_judges_a_result_of_ones_own(settings):
+    """Reviewers may run experiments, too: alone they could have cleared what is flagged in theirs."""
+    reviewer, other = make_user("reviewer"), make_user("reviewer")
+    experiment = make_experiment(user=reviewer, state="scored")
+    flag = raised(experiment)
+    with pytest.raises(Refused, match="your own"):
+        decide_flag(user=reviewer, flag_id=flag.pk, verdict="clean", reason="I know it is")
+    judge(flag, "effect_removed", other)
+    with pytest.raises(Refused, match="your own"):
+        reopen_flag(user=reviewer, flag_id=flag.pk, reason="I do not agree")
+    experiment.refresh_from_db()
+    assert experiment.standing == "disqualified"
+    finding = post_finding(user=reviewer, kind="insight", title="t", body="b", experiments=[])
+    with pytest.raises(Refused, match="your own"):
+        decide_flag(user=reviewer, flag_id=raised(finding).pk, verdict="clean", reason="I know it is")
+    settings.GRAVE_FLAG_REVIEWERS = 1  # a lab of one person
+    assert reopen_flag(user=reviewer, flag_id=flag.pk, reason="I look again").state == "open"
+    assert decide_flag(user=reviewer, flag_id=flag.pk, verdict="clean", reason="I know it is").state == "decided"
 
 
 def test_clean_leaves_the_latches_of_others_and_other_holds_in_place():
