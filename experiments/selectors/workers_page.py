@@ -10,8 +10,6 @@ import redis
 from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from experiments.lifecycle import BenchmarkState, RunState
 from experiments.models import Benchmark, Run, WorkerSeen
@@ -104,10 +102,9 @@ def queue_depths() -> dict[str, int] | None:
 
 @cache
 def _broker(url: str) -> redis.Redis:
-    """One pool of connections per process, safe between threads; one that a restart has cut is opened again at once."""
-    again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    """One pool of connections per process, safe between threads; it opens again what a restart has cut."""
     return redis.Redis.from_url(
-        url, socket_timeout=BROKER_TIMEOUT_SECONDS, socket_connect_timeout=BROKER_TIMEOUT_SECONDS, retry=again
+        url, socket_timeout=BROKER_TIMEOUT_SECONDS, socket_connect_timeout=BROKER_TIMEOUT_SECONDS, retry=None
     )
 
 

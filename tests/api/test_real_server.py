@@ -31,36 +31,38 @@ START_SECONDS = 90
 
 
 class Server:
-    """The web and the worker on this test's database, and how to call the web."""
+    """The web and the worker on the tests' database, and how to call the web."""
 
-    def __init__(self, folder, token):
+    def __init__(self):
         with socket.socket() as free:
             free.bind((HOST, 0))
             self.port = free.getsockname()[1]
-        self.token = token
+        self.token = ""
         server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
         self.environment = {
             **os.environ,
             "DATABASE_URL": f"{server}/{connection.settings_dict['NAME']}",
-            "GROUND_TRUTH_DIR": str(folder / "truth"),
             "LOG_LEVEL": "WARNING",
         }
         self.processes = []
 
-    def start(self, *module):
+    def start(self, *module, **more):
         command = [sys.executable, "-m", *module]
-        self.processes.append(subprocess.Popen(command, env=self.environment, start_new_session=True))
+        self.processes.append(subprocess.Popen(command, env=self.environment | more, start_new_session=True))
 
     def start_web(self):
         self.start("daphne", "-v", "0", "-b", HOST, "-p", str(self.port), "aarweb.asgi:application")
         wait_until(lambda: self.get("/healthz")[0] == 200)
 
-    def start_worker(self):
-        self.start("celery", "-A", "aarweb", "worker", "-Q", "evaluation", "-P", "threads", "-c", "2", "-n", "test@%h")
+    def start_worker(self, folder):
+        command = ["celery", "-A", "aarweb", "worker", "-Q", "evaluation", "-P", "threads", "-c", "2", "-n", "test@%h"]
+        self.start(*command, GROUND_TRUTH_DIR=str(folder / "truth"))
         wait_until(WorkerSeen.objects.exists)
 
-    def stop(self):
-        for process in self.processes:
+    def stop(self, but=0):
+        """but: how many go on, the first ones."""
+        while len(self.processes) > but:
+            process = self.processes.pop()
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
@@ -96,17 +98,24 @@ def wait_until(done):
         time.sleep(0.2)
 
 
-@pytest.fixture
-def server(sealed_benchmark, tmp_path):
-    """A web process; whoever needs a worker starts it."""
-    redis.Redis.from_url(settings.REDIS_URL).flushdb()  # messages of other tests are about rows that are gone
-    _, token = create_token(name="outside", role="reviewer")
-    made = Server(tmp_path, token)
+@pytest.fixture(scope="module")
+def web(django_db_setup):
+    """One web process for all tests here: it keeps nothing of its own from one to the next."""
+    made = Server()
     try:
         made.start_web()
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+def server(web, sealed_benchmark):
+    """With rows and a token for it; whoever needs a worker starts it."""
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()  # messages of other tests are about rows that are gone
+    _, web.token = create_token(name="outside", role="reviewer")
+    yield web
+    web.stop(but=1)
 
 
 def read(stream, number):
@@ -122,8 +131,8 @@ def record(many):
         events.record("run.state", "experiment:1", payload={"state": "running"})
 
 
-def test_an_upload_goes_all_the_way(server, labels):
-    server.start_worker()
+def test_an_upload_goes_all_the_way(server, labels, tmp_path):
+    server.start_worker(tmp_path)
     body = {"benchmark": "geography", "predictions": vector(labels, 50)}
     status, data, headers = server.post("/api/v1/evaluations/", body, **{"Idempotency-Key": "one"})
     assert status == 201, data

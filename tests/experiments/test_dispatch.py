@@ -27,7 +27,9 @@ def test_a_message_can_be_sent_right_after_the_broker_was_emptied():
 def test_submitting_while_the_broker_is_away_keeps_the_experiment(monkeypatch, caplog):
     make_benchmark()
     make_method()
-    away = Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=False)
+    away = Celery("away", set_as_current=False)
+    away.config_from_object("django.conf:settings", namespace="CELERY")  # how long it is tried is among them
+    away.conf.broker_url = "redis://127.0.0.1:1/0"
     monkeypatch.setattr(dispatch, "current_app", away)
     experiment = submit_experiment(user=make_user(), benchmark="geography", method="vanilla", options={}, seeds=1)
     assert Experiment.objects.get(pk=experiment.pk).state == "queued"

@@ -173,31 +173,38 @@ def test_workers_answer_after_the_broker_was_away(lab):
     wait_until(they_answer, "the workers", 120)
 
 
-def test_it_stops_everything_when_told_to_and_starts_again_from_what_it_kept(tmp_path):
-    first = Lab(tmp_path / "data")
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A lab that was told to stop, and what was left of its processes; others start from what it kept."""
+    first = Lab(tmp_path_factory.mktemp("stopped") / "data")
     first.wait_for_url()
     processes = first.everything()
     assert first.stop(signal.SIGTERM) == 0
-    assert survivors(processes) == []
+    return first, survivors(processes)
+
+
+def test_it_stops_everything_when_told_to_and_starts_again_from_what_it_kept(stopped):
+    first, left = stopped
+    assert left == []
     assert first.text.endswith("Stopped.")
     assert "Killed" not in first.text
-    assert not (tmp_path / "data" / "run" / "addresses").exists()
+    assert not (first.data / "run" / "addresses").exists()
 
-    second = Lab(tmp_path / "data", port=first.port)
+    second = Lab(first.data, port=first.port)
     second.wait_for_url()
     assert "Migrations (0 applied)" in second.text
     assert second.stop(signal.SIGINT) == 0
 
 
-def test_nothing_outlives_a_supervisor_that_is_killed_and_the_next_start_heals(tmp_path):
-    first = Lab(tmp_path / "data")
+def test_nothing_outlives_a_supervisor_that_is_killed_and_the_next_start_heals(stopped):
+    first = Lab(stopped[0].data)
     first.wait_for_url()
     processes = first.everything()
     first.process.kill()
     first.process.wait()
     wait_until(lambda: survivors(processes) == [], "the end of all processes", 15)
 
-    second = Lab(tmp_path / "data", port=first.port)
+    second = Lab(first.data, port=first.port)
     second.wait_for_url()
     assert second.get("/", ASKS_DATABASE) in range(200, 400)
     assert second.stop() == 0
