@@ -20,7 +20,8 @@ class Guard(pgtrigger.Trigger):
     """A trigger that runs a function of a migration.
 
     pgtrigger's own functions look at a session setting first and step aside when it names them
-    (`pgtrigger.ignore`). These do not: nothing short of DDL switches them off.
+    (`pgtrigger.ignore`). These do not. The forum's are on in every session, a replica's too: nothing short of DDL
+    switches them off.
     """
 
     func = "RETURN NULL;"  # of the function that pgtrigger makes and that nothing here calls

@@ -52,7 +52,7 @@ def flush_again(flush):
 
 
 def set_truncate_guards(verb):
-    """verb: ENABLE or DISABLE."""
+    """verb: ENABLE, ENABLE ALWAYS or DISABLE."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # ALTER TABLE refuses to go before what is deferred
         cursor.execute(

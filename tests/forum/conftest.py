@@ -9,4 +9,4 @@ from tests.pages.conftest import _plain_static_files, chromium, server, surf  # 
 @pytest.fixture
 def guarded_truncate(db):
     """The guards against TRUNCATE as a lab has them, until the test's transaction is rolled back."""
-    set_truncate_guards("ENABLE")
+    set_truncate_guards("ENABLE ALWAYS")

@@ -105,6 +105,31 @@ def test_the_setting_that_switches_pgtrigger_off_does_not_switch_these_off(findi
         execute("DELETE FROM forum_finding")
 
 
+@pytest.mark.parametrize("kind", KEPT)
+def test_the_setting_that_switches_ordinary_triggers_off_does_not_either(
+    finding: Finding, kind: type[models.Model], guarded_truncate: None
+) -> None:
+    table = kind._meta.db_table
+    execute("SET LOCAL session_replication_role = replica")
+    with refused():
+        execute(f"DELETE FROM {table}")
+    with refused():
+        execute(f"TRUNCATE {table} CASCADE")
+    for name, texts in (("forum_finding", "title"), ("forum_comment", "body")):
+        with refused():
+            execute(f"UPDATE {name} SET {texts} = 'Other'")
+
+
+def test_every_guard_holds_in_every_session(db: None) -> None:
+    """A guard of a later migration must be made to (see 0005_guards_always); those of TRUNCATE are off in tests."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"
+            " AND proname IN ('forum_refuse', 'forum_links_closed') AND tgenabled <> 'A' AND tgtype & 32 = 0"
+        )
+        assert cursor.fetchall() == []
+
+
 def test_a_finding_cites_what_it_cited_when_it_was_posted(finding: Finding) -> None:
     other = make_experiment(user=member())
     with refused():
