@@ -15,7 +15,7 @@ from oversight.detectors._statistics import benjamini_hochberg
 from oversight.facts import ExperimentFacts, SessionFacts
 from oversight.lifecycle import FlagState
 from oversight.models import Flag
-from oversight.selectors.experiment_facts import experiment_facts
+from oversight.selectors.experiment_facts import experiment_facts, failed_facts
 from oversight.selectors.session_facts import refused_calls, session_facts
 from oversight.services.calibrations import latest
 from oversight.services.detectors import setting_of
@@ -36,15 +36,16 @@ def inspect_experiment(*, experiment_id: int, worker: str) -> bool:
     if claim is None:
         return False
     with _failing(claim):
-        facts = experiment_facts(experiment_id)
+        facts = experiment_facts(experiment_id) or failed_facts(experiment_id)
         found = [] if facts is None else look(facts)
         experiment = Experiment.objects.select_related("benchmark").get(pk=experiment_id)
         with transaction.atomic():
             finish_inspection(claim=claim, results=_results(found))
             raise_flags(found, benchmark=experiment.benchmark, also=[experiment])
             _unlooked(found, experiment)
-            probe_if_leading(experiment_id)
-            request_reading(experiment_id=experiment_id)
+            if facts is not None and facts.runs:
+                probe_if_leading(experiment_id)
+                request_reading(experiment_id=experiment_id)
     return True
 
 
@@ -75,7 +76,10 @@ def look(facts: ExperimentFacts | SessionFacts) -> list[Found]:
     """Every enabled detector of that kind of facts, cheap ones first; one that breaks is written down."""
     kind: type[Detector[Any]] = ExperimentDetector if isinstance(facts, ExperimentFacts) else SessionDetector
     found: list[Found] = []
-    for detector in _enabled(kind):
+    detectors = _enabled(kind)
+    if isinstance(facts, ExperimentFacts) and not facts.runs:
+        detectors = [each for each in detectors if each.of_failed]
+    for detector in detectors:
         try:
             said = [capped(suspicion) for suspicion in detector.inspect(facts)]
             found.append((detector.name, said, ""))

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +25,7 @@ from experiments.snapshots.selectors import files_of
 from registry import UnknownName
 from sandbox import SandboxUnavailable
 from workers.catalogue import code_digest, device
-from workers.code_method import CodeResult, run_code_method
+from workers.code_method import CodeFailed, CodeResult, run_code_method
 from workers.lease import Reporter
 from workers.w2s.arena import MethodFailed, MethodResult, run_method
 from workers.w2s.methods import NotOffered, OptionError
@@ -57,7 +58,7 @@ def train_next(*, worker: str) -> bool:
         log.warning("experiment %s: %s; its result is dropped", claim.experiment_id, error)
     except (*_SCIENCE, MethodChanged) as error:
         log.warning("experiment %s failed: %s", claim.experiment_id, error)
-        _fail(claim, str(error), started)
+        _fail(claim, str(error), started, _decoys_of_failed(error, claim))
     except DatabaseError:
         raise  # the lease runs out and the reaper puts the runs back
     except Exception as error:
@@ -116,9 +117,9 @@ def _run(claim: Claim, place: Opened, report: Report) -> MethodResult:
     )
 
 
-def _fail(claim: Claim, reason: str, started: float) -> None:
+def _fail(claim: Claim, reason: str, started: float, provenance: Mapping[str, Any] | None = None) -> None:
     try:
-        fail_runs(claim=claim, reason=reason, seconds=time.monotonic() - started)
+        fail_runs(claim=claim, reason=reason, seconds=time.monotonic() - started, provenance=provenance or {})
     except LeaseLost as error:
         log.warning("experiment %s: %s", claim.experiment_id, error)
 
@@ -149,6 +150,14 @@ def _decoys(result: MethodResult, claim: Claim) -> dict[str, Any]:
             "canaries": [index for index, caught in runs if caught.executed],
         }
     }
+
+
+def _decoys_of_failed(error: Exception, claim: Claim) -> dict[str, Any]:
+    """The same of code that failed: what it had opened by then."""
+    if not isinstance(error, CodeFailed):
+        return {}
+    opened, executed = ([claim.seed_indices[row] for row in rows] for rows in (error.opened, error.executed))
+    return {"decoys": {"opened": opened, "agreement": [], "canaries": executed}}
 
 
 def _logs(result: MethodResult, runs: int) -> list[str]:

@@ -152,12 +152,16 @@ def record_predictions(*, claim: Claim, trained: Trained) -> None:
 
 
 @transaction.atomic
-def fail_runs(*, claim: Claim, reason: str, log: str = "", seconds: float = 0.0) -> None:
-    """The science failed: every run of the claim ends with this reason. Raises: LeaseLost."""
+def fail_runs(
+    *, claim: Claim, reason: str, log: str = "", seconds: float = 0.0, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """The science failed: every run of the claim ends with this reason. provenance: see Trained. Raises: LeaseLost."""
     experiment, runs = _claimed(claim)
     error = _cut(reason, LONGEST_ERROR)
     move_runs(experiment, runs, RunState.FAILED, error=error, log=_cut(log, LONGEST_LOG))
-    Experiment.objects.filter(pk=experiment.pk).update(worker_seconds=F("worker_seconds") + seconds)
+    known = {**experiment.provenance, **(provenance or {})}
+    row = Experiment.objects.filter(pk=experiment.pk)
+    row.update(worker_seconds=F("worker_seconds") + seconds, provenance=known)
     count_runs(name=claim.worker, failed=len(runs))
     settle(experiment)
 

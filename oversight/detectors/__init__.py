@@ -88,6 +88,7 @@ class Detector(ABC, Generic[Facts]):
     Each has its own `look`, and its own `applies` where there may be nothing to see; others call `inspect`.
 
     name: as registered. title, summary: for people. source: paper or incident. cost: when it looks.
+    of_failed: whether it looks at code that failed, too, of which there are no runs and no predictions.
     rates: its documented errors. Options: its typed thresholds. origin: whose suspicion it is, a `Source` of flags.
     """
 
@@ -97,6 +98,7 @@ class Detector(ABC, Generic[Facts]):
     source: ClassVar[str]
     origin: ClassVar[str] = "detector"
     cost: ClassVar[Cost] = Cost.FREE
+    of_failed: ClassVar[bool] = False
     rates: ClassVar[Rates]
     Options: ClassVar[type[Options]] = Options
 

@@ -31,6 +31,7 @@ class StaticScan(ExperimentDetector):
     title: ClassVar[str] = "Static scan (grave lines)"
     summary: ClassVar[str] = "Its source does what honest methods have no use for."
     source: ClassVar[str] = "Rules of the lab; each has an attack in tests/redteam."
+    of_failed: ClassVar[bool] = True
     rates: ClassVar[Rates] = Rates(
         "0 on all built-in methods, checked by a test.",
         "Every attack in the red-team suite that is written down plainly.",

@@ -92,6 +92,31 @@ def experiment_facts(experiment_id: int) -> ExperimentFacts | None:
     )
 
 
+def failed_facts(experiment_id: int) -> ExperimentFacts | None:
+    """What is known of code that failed: its files, and what planted files saw; no runs, no predictions."""
+    rows = Experiment.objects.select_related("benchmark", "method")
+    row = rows.filter(pk=experiment_id, state=ExperimentState.FAILED, snapshot__isnull=False).first()
+    if row is None or row.snapshot_id is None:
+        return None
+    nothing = np.zeros((0, 0), dtype=bool)
+    return ExperimentFacts(
+        experiment=row.pk,
+        benchmark=row.benchmark.slug,
+        submitter=row.submitter_id,
+        method=row.method.name,
+        method_class=row.method_class,
+        files=files_of(row.snapshot_id),
+        runs=(),
+        failed_runs=row.seeds,
+        dev=nothing,
+        holdout=nothing,
+        dev_accuracy=0.0,
+        holdout_accuracy=0.0,
+        dev_pgr=None,
+        decoys=_decoys(row.provenance),
+    )
+
+
 def _team(row: Experiment) -> "QuerySet[Experiment]":
     """Scored experiments of the same campaign, or of the same person, on the benchmark."""
     together: dict[str, Any] = {"campaign": row.campaign} if row.campaign else {"submitter": row.submitter_id}

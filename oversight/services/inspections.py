@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from experiments import dispatch
@@ -54,7 +54,7 @@ def request_uploads_inspection(*, benchmark_id: int) -> None:
 def claim_inspection(*, worker: str, experiment_id: int | None = None, benchmark_id: int | None = None) -> Claim | None:
     """Take an inspection; a scored experiment without one gets it. None where somebody else has it or nothing waits."""
     named: dict[str, Any] = {"experiment_id": experiment_id} if experiment_id else {"benchmark_id": benchmark_id}
-    if experiment_id and not Experiment.objects.filter(pk=experiment_id, state=ExperimentState.SCORED).exists():
+    if experiment_id and not _looked_at().filter(pk=experiment_id).exists():
         return None
     Inspection.objects.get_or_create(**named)
     row = Inspection.objects.select_for_update(skip_locked=True).filter(**named).first()
@@ -130,13 +130,19 @@ def _news() -> None:
 def _missed_experiments() -> None:
     """Scored experiments whose message was lost; older ones than a day before the last inspection were seen."""
     last = Inspection.objects.aggregate(last=Max("finished_at"))["last"]
-    unseen = Experiment.objects.filter(state=ExperimentState.SCORED, inspection=None)
+    unseen = _looked_at().filter(inspection=None)
     # imported ones stand on references: their predictions stayed in the lab where they come from
     unseen = unseen.exclude(benchmark__state=BenchmarkState.REFERENCE)
     if last is not None:
         unseen = unseen.filter(finished_at__gt=last - _OVERLAP)
     keys = list(unseen.order_by("id").values_list("pk", flat=True)[:MOST_VISITED])
     Inspection.objects.bulk_create((Inspection(experiment_id=key) for key in keys), ignore_conflicts=True)
+
+
+def _looked_at() -> "QuerySet[Experiment]":
+    """What detectors look at: scored experiments, and code that failed, which may have looked around before."""
+    failed_code = Q(state=ExperimentState.FAILED, snapshot__isnull=False)
+    return Experiment.objects.filter(Q(state=ExperimentState.SCORED) | failed_code)
 
 
 def _missed_uploads() -> None:

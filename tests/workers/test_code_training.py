@@ -13,8 +13,12 @@ from experiments.models import Experiment, Method, Prediction
 from experiments.scoring import score_experiment
 from experiments.services.experiments import cancel_experiment, submit_experiment
 from experiments.snapshots.services import create_snapshot
+from oversight.inspection import inspect_experiment
+from oversight.models import Flag
+from oversight.services.inspections import visit
 from tests.factories import make_user
 from workers import catalogue
+from workers.code_method.decoy import LABELS
 from workers.training import train_next
 
 pytestmark = [
@@ -115,3 +119,31 @@ def test_cancelling_ends_code_at_work(words, settings):
     experiment.refresh_from_db()
     assert experiment.state == ExperimentState.CANCELLED
     assert not Prediction.objects.filter(run__experiment=experiment).exists()
+
+
+OPENS = f"""
+def fit(context):
+    open({LABELS!r}).read()
+    raise ValueError("nothing to see")
+"""
+
+
+def test_code_that_opens_a_planted_file_and_then_fails_is_flagged_for_it(words):
+    """It learned what lies there from its log; a score it never wanted."""
+    experiment = submit(OPENS, seeds=2)
+    assert train_next(worker="gpu@test")
+    experiment.refresh_from_db()
+    assert experiment.state == ExperimentState.FAILED
+    assert experiment.provenance["decoys"] == {"opened": [0], "agreement": [], "canaries": []}
+    visit()
+    assert inspect_experiment(experiment_id=experiment.pk, worker="evaluation@test")
+    assert set(Flag.objects.values_list("detector", "level")) == {("honeypot", "flag"), ("static-scan", "flag")}
+    assert not experiment.probes.exists()
+
+
+def test_honest_code_that_fails_is_left_alone(words):
+    experiment = submit("def fit(context):\n    raise ValueError('no idea')\n", seeds=2)
+    assert train_next(worker="gpu@test")
+    visit()
+    assert inspect_experiment(experiment_id=experiment.pk, worker="evaluation@test")
+    assert not Flag.objects.exists()

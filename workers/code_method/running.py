@@ -48,6 +48,14 @@ class Caught:
     agreement: float
 
 
+class CodeFailed(MethodFailed):
+    """A run that gave no predictions. opened, executed: rows of the runs whose planted files saw something."""
+
+    def __init__(self, reason: str, opened: Sequence[int], executed: Sequence[int]) -> None:
+        super().__init__(reason)
+        self.opened, self.executed = tuple(opened), tuple(executed)
+
+
 @dataclass(frozen=True, eq=False)
 class CodeResult(MethodResult):
     """As of a recipe, and what each run left: its own curves (one line each) and its log, what it printed included."""
@@ -88,7 +96,7 @@ def run_code_method(
 
     files: path -> text, checked by whoever stored them. weak_probs: (T, N) of the teachers on student_train.
     teacher_of: (S,) which of them each run learns from. report: what it raises ends the run.
-    Raises: MethodFailed, its message for whoever wrote the code; SandboxUnavailable; ValueError on shapes.
+    Raises: CodeFailed, its message for whoever wrote the code; MethodFailed; SandboxUnavailable; ValueError on shapes.
     """
     if arena.spec.student != "probe":
         raise MethodFailed(
@@ -120,8 +128,11 @@ def run_code_method(
             try:
                 with warm.take() as child:
                     finished.append(_Run(arena, child, name, report).finish(shared, own, seed))
-            except MethodFailed as error:
-                raise MethodFailed(f"{name}: {error}") from error
+            except CodeFailed as error:
+                before = [(row, run.caught) for row, run in enumerate(finished)]
+                opened = [row for row, caught in before if caught.opened] + [index] * bool(error.opened)
+                executed = [row for row, caught in before if caught.executed] + [index] * bool(error.executed)
+                raise CodeFailed(f"{name}: {error}", opened, executed) from error
             finally:
                 os.close(own)
     finally:
@@ -160,7 +171,14 @@ class _Run:
         self._log: str | None = None  # what was printed before it had test inputs; from then on nothing it says counts
 
     def finish(self, shared: int, own: int, seed: int) -> _Finished:
-        """Raises: MethodFailed; whatever `report` raises."""
+        """Raises: CodeFailed, which knows what the planted files saw; whatever `report` raises."""
+        try:
+            return self._converse(shared, own, seed)
+        except MethodFailed as error:
+            seen = self._child.decoys.opened()
+            raise CodeFailed(str(error), [0] * ("labels" in seen), [0] * ("canary" in seen)) from error
+
+    def _converse(self, shared: int, own: int, seed: int) -> _Finished:
         self._report(self._last)
         decoys, dev = self._child.decoys, self._arena.inputs(Split.DEV)
         tosses = np.random.default_rng(_derived(seed, b"decoy")).integers(0, 2, len(dev), dtype=np.int8)
@@ -273,4 +291,4 @@ def _common_curves(runs: Sequence[Sequence[Curve]]) -> tuple[Curve, ...]:
     return tuple(common)
 
 
-__all__ = ["CODE_LIMITS", "CodeResult", "SandboxUnavailable", "harness_digest", "run_code_method"]
+__all__ = ["CODE_LIMITS", "CodeFailed", "CodeResult", "SandboxUnavailable", "harness_digest", "run_code_method"]
