@@ -157,6 +157,7 @@ MONITOR_MODEL = env.text("MONITOR_MODEL") or CLAUDE_MODEL
 
 AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine search researchers, which need no key
 WRITE_GUARD = "agents.guard.AgentGuard"  # what an agent writes is held and paid for; see experiments/guard.py
+METHOD_VERDICT = "oversight.services.effects.verdict_on_method"  # what a run that is submitted later takes over
 EVENT_LISTENERS = ["notifications.services.telling.on_event"]  # told of every event in its own transaction
 # what each app adds to the archive of a campaign, lowest app first; see experiments/archives/tables.py
 ARCHIVE_PARTS = ["experiments.archives.parts", "forum.archive", "agents.archive", "oversight.archive"]

@@ -11,6 +11,7 @@ from agents.services.gpu_time import SECONDS_PER_SEED
 from agents.tools import TOOLS, Arguments, Tool, ToolActor, ToolResult
 from agents.workspaces import code_of, workspace_of
 from experiments.errors import InvalidInput
+from experiments.lifecycle import Standing
 from experiments.models import Benchmark, Method
 from experiments.options import plain_options
 from experiments.services.code import CODE
@@ -112,7 +113,11 @@ class SubmitExperiment(Tool):
         )
         code_note = f" of snapshot {snapshot}" if snapshot is not None else ""
         told = repeated_hypotheses(actor.agent, made)
-        return ToolResult(f"Experiment #{made.pk}{code_note} is {made.state}: {made.seeds} seeds.\n{told}".strip())
+        lost = " Your method is disqualified there: its score will not count." * (
+            made.standing == Standing.DISQUALIFIED
+        )
+        said = f"Experiment #{made.pk}{code_note} is {made.state}: {made.seeds} seeds.{lost}\n{told}"
+        return ToolResult(said.strip())
 
 
 def _kept(agent: "Agent", arguments: SubmitArguments) -> int:

@@ -1,8 +1,9 @@
 """Where submissions and verdicts meet: one lock of the lab, so that no result misses what is held against its code.
 
-Whoever adds an experiment takes it shared before it asks what taints it; whoever judges takes it exclusively before it
-looks for what descends. Both keep it until they commit, so one comes after the other: a verdict finds the row, or the
-row finds the verdict. And from a verdict's look to its commit nothing comes to be that it would have to lock late.
+Whoever adds an experiment takes it shared before it asks what taints it and whether its method is disqualified; whoever
+judges takes it exclusively before it looks for what descends and for other runs of the method. Both keep it until they
+commit, so one comes after the other: a verdict finds the row, or the row finds the verdict. And from a verdict's look
+to its commit nothing comes to be that it would have to lock late.
 
 Code alone needs no lock: a snapshot has no taint, its parents are written with it, and what runs it comes by here.
 

@@ -14,9 +14,7 @@ from experiments.lifecycle import (
     RUN_TERMINAL,
     BenchmarkState,
     ExperimentState,
-    MethodClass,
     RunState,
-    Standing,
 )
 from experiments.models import Benchmark, Experiment, Method, Run
 from experiments.offers import lacking
@@ -25,9 +23,10 @@ from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.seeds import MOST_SEEDS, draw_seeds
 from experiments.services.code import CODE, check_takes_code, code_method, frozen_digest, snapshot_of, snapshot_row
 from experiments.services.descent import lock_for_adding
-from experiments.services.standing import retaint
+from experiments.services.standing import judge, lock_judged, own_standing, retaint
 from experiments.services.states import move_experiment, move_runs, tell
 from experiments.snapshots.models import Snapshot
+from experiments.verdicts import verdict_on_method
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -156,25 +155,31 @@ def _create(
 ) -> Experiment:
     lock_for_adding()
     digest = frozen_digest(method, snapshot, fields["options"])
-    gray = method.method_class == MethodClass.POLICY_GRAY
-    experiment = Experiment.objects.create(
+    experiment = Experiment(
         submitter=user,
         benchmark=benchmark,
         method=method,
         snapshot=snapshot,
         method_class=method.method_class,
         method_digest=digest,
-        standing=Standing.POLICY_GRAY if gray else Standing.COUNTED,
         provenance={"code_digest": method.code_digest} | ({"snapshot": snapshot.digest} if snapshot else {}),
         **fields,
     )
+    experiment.standing = own_standing(experiment)
+    experiment.save(force_insert=True)
     for changed in retaint([experiment.pk]):
         experiment.tainted_by_id = changed.by
+    verdict = verdict_on_method(experiment)
+    if verdict is not None:
+        lock_judged([experiment.pk], submitters=[])
     drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
     Run.objects.bulk_create(Run(experiment=experiment, seed_index=i, seed=seed) for i, seed in enumerate(drawn))
     guard().book(experiment)
     payload = {"experiment": experiment.pk, "benchmark": benchmark.slug, "state": experiment.state}
     tell(experiment, "experiment.submitted", actor=user, payload=payload)
+    if verdict is not None:
+        judge(experiment_id=experiment.pk, standing=verdict.standing, flags=[], reason=verdict.reason)
+        experiment.standing = verdict.standing
     dispatch.train(experiment.pk)
     return experiment
 

@@ -1,6 +1,8 @@
 """What people's judgement makes of a result: its standing, what its submitter is told, what descends from it.
 
 Whoever judges holds the lock of descent.py, so that no submission comes between the look for descendants and the end.
+A submission that takes over its method's verdict holds it shared. Another one may come between, but nothing changes for
+it: the method's first run taints already whatever descends from the code, and is older. Only that run's own taint does.
 """
 
 from collections.abc import Collection, Sequence
@@ -58,7 +60,7 @@ class Tainted(NamedTuple):
 
 
 def lock_judged(judged: Collection[int], *, submitters: Collection[int]) -> None:
-    """Take all that judging these touches, by id, before the first event. Needs a transaction and the lock for judging.
+    """Take all that judging these touches, by id, before the first event. Needs a transaction and a lock of descent.py.
 
     That is they, what may be tainted or cleared with them, and what these accounts have not ended, which may be held.
     """

@@ -7,6 +7,7 @@ from agents.models import Agent, Latch
 from agents.services.control import release_flag_latch, set_latch
 from experiments.models import Experiment
 from experiments.services.standing import judge, own_standing
+from experiments.verdicts import MethodVerdict
 from oversight.lifecycle import GRAVITY, REOPENED, STANDING_AFTER, FlagState, Level, Verdict
 from oversight.models import Decision, Flag
 from oversight.services.locks import alike
@@ -30,6 +31,19 @@ def apply_effects(flag: Flag, *, actor: "User | None", reason: str) -> None:
         _settle_latch(flag.agent_id, flag, actor=actor, reason=reason)
 
 
+def verdict_on_method(experiment: Experiment) -> MethodVerdict | None:
+    """What reviewers have decided of every run of its method, those to come, too: only that it is disqualified.
+
+    All other verdicts, and holds, are on one result.
+    """
+    for flag in Flag.objects.filter(experiment__in=alike(experiment), state=FlagState.DECIDED).order_by("id"):
+        last = _last_decision(flag)
+        if last is not None and last.verdict == Verdict.DISQUALIFIED:
+            reason = f"flag {flag.pk}: {Verdict.DISQUALIFIED.label}: {last.reason}"
+            return MethodVerdict(STANDING_AFTER[Verdict.DISQUALIFIED], reason)
+    return None
+
+
 def _settle_experiment(experiment_id: int, *, actor: "User | None", reason: str) -> None:
     experiment = Experiment.objects.get(pk=experiment_id)
     standings: list[Standing] = [own_standing(experiment)]
@@ -38,8 +52,9 @@ def _settle_experiment(experiment_id: int, *, actor: "User | None", reason: str)
         standing = _standing_by(each)
         if standing is not None:
             standings.append(standing)
-    if _same_method_disqualified(experiment):
-        standings.append(STANDING_AFTER[Verdict.DISQUALIFIED])
+    on_method = verdict_on_method(experiment)
+    if on_method is not None:
+        standings.append(on_method.standing)
     told = [{"id": each.pk, "level": each.level, "state": _state_told(each)} for each in flags]
     gravest = min(standings, key=GRAVITY.index)
     judge(experiment_id=experiment_id, standing=gravest, flags=told, reason=reason, actor=actor)
@@ -50,16 +65,6 @@ def _settle_method(flag: Flag, *, actor: "User | None", reason: str) -> None:
     experiment = Experiment.objects.get(pk=flag.experiment_id or 0)
     for other in alike(experiment).exclude(pk=experiment.pk).order_by("pk").values_list("pk", flat=True):
         _settle_experiment(other, actor=actor, reason=reason)
-
-
-def _same_method_disqualified(experiment: Experiment) -> bool:
-    flags = Flag.objects.filter(
-        experiment__method_digest=experiment.method_digest,
-        experiment__benchmark=experiment.benchmark_id,
-        experiment__submitter=experiment.submitter_id,
-        state=FlagState.DECIDED,
-    )
-    return any(_verdict(each) == Verdict.DISQUALIFIED for each in flags)
 
 
 def _standing_by(flag: Flag) -> "Standing | None":
@@ -84,8 +89,13 @@ def _settle_latch(agent_id: int, flag: Flag, *, actor: "User | None", reason: st
 
 
 def _verdict(flag: Flag) -> str:
-    last = Decision.objects.filter(flag=flag).exclude(verdict=REOPENED).order_by("-id").first()
+    last = _last_decision(flag)
     return last.verdict if last else ""
+
+
+def _last_decision(flag: Flag) -> Decision | None:
+    found: Decision | None = Decision.objects.filter(flag=flag).exclude(verdict=REOPENED).order_by("-id").first()
+    return found
 
 
 def _state_told(flag: Flag) -> str:

@@ -28,7 +28,10 @@ NO_OPTIONS = {"type": "object", "properties": {}, "additionalProperties": False}
 def source(roles):
     """Somebody's scored code, in a lab that runs code."""
     make_method("code", options_schema=NO_OPTIONS)
-    return coded(make_user("researcher"))
+    made = coded(make_user("researcher"))
+    made.method_digest = digest_of(made.snapshot.digest, {})  # as if it had been submitted
+    made.save()
+    return made
 
 
 def holds(source):
@@ -45,6 +48,13 @@ def reopens(source):
     flag, reviewers = raised(source, level="hold"), [make_user("reviewer"), make_user("reviewer")]
     decided(flag, "clean", *reviewers)
     return partial(reopen_flag, user=reviewers[0], flag_id=flag.pk, reason="the replay was wrong")
+
+
+def disqualified(experiment):
+    """What the second reviewer says of it, so that it is decided."""
+    flag, reviewers = raised(experiment, level="hold"), [make_user("reviewer"), make_user("reviewer")]
+    decided(flag, "disqualified", reviewers[0])
+    return partial(decided, flag, "disqualified", reviewers[1])
 
 
 VERDICTS = [(holds, True), (clears, False), (reopens, True)]  # and whether what descends is tainted afterwards
@@ -119,11 +129,30 @@ def test_a_disqualified_method_s_rerun_that_was_being_submitted_is_disqualified_
     recipe = make_method("logconf", options_schema=NO_OPTIONS)
     digest = digest_of(recipe.code_digest, {})
     gamed = make_experiment(method=recipe, state="scored", method_digest=digest, user=source.submitter)
-    flag, reviewers = raised(gamed, level="hold"), [make_user("reviewer"), make_user("reviewer")]
-    decided(flag, "disqualified", reviewers[0])
+    verdict = disqualified(gamed)
     rerun = partial(rerun_experiment, user=gamed.submitter, experiment_id=gamed.pk)
-    meet(submitting, "draw_seeds", rerun, partial(decided, flag, "disqualified", reviewers[1]))
+    meet(submitting, "draw_seeds", rerun, verdict)
     assert Experiment.objects.get(rerun_of=gamed).standing == Standing.DISQUALIFIED
+
+
+def test_a_run_of_the_method_that_waits_for_the_verdict_takes_it_over(source, meet):
+    again = partial(rerun_experiment, user=source.submitter, experiment_id=source.pk)
+    made = meet(effects, "_settle_method", disqualified(source), again)
+    assert Experiment.objects.get(pk=made.pk).standing == Standing.DISQUALIFIED
+
+
+def test_two_later_runs_of_a_disqualified_method_wait_for_each_other_and_both_are_disqualified(source, meet):
+    """Each taints the first run; both have the descent lock shared, and one waits for that run's row."""
+    disqualified(source)()
+    assert taint(source) is None
+    place, user = source.benchmark.slug, source.submitter
+    again = partial(submit_experiment, user=user, benchmark=place, options={}, snapshot=source.snapshot_id, seeds=1)
+    # the seed of each run derives from the method and its replicate: the later one is a rerun
+    meet(submitting, "draw_seeds", again, partial(rerun_experiment, user=user, experiment_id=source.pk))
+    later = Experiment.objects.exclude(pk=source.pk).order_by("pk")
+    assert [each.standing for each in later] == [Standing.DISQUALIFIED] * 2
+    assert [each.tainted_by_id for each in later] == [source.pk] * 2
+    assert taint(source) == later[0].pk
 
 
 def test_workers_do_not_wait_for_a_verdict_on_something_else(source, stop):

@@ -1,4 +1,7 @@
-"""Submissions, verdicts, pauses and workers in threads, at random: at rest what descends from held code is tainted."""
+"""Submissions, verdicts, pauses and workers in threads, at random: at rest what descends from held code is tainted.
+
+And what is disqualified is so wherever its submitter ran it, before the verdict or after it.
+"""
 
 import time
 from functools import partial
@@ -12,20 +15,20 @@ from agents.errors import Held
 from agents.services.campaigns import AgentPlan
 from agents.services.control import pause_agent, resume_agent
 from experiments.errors import IllegalTransition
-from experiments.lifecycle import TAINTING
+from experiments.lifecycle import TAINTING, Standing
 from experiments.models import Experiment
 from experiments.permissions import can_rerun
 from experiments.services.experiments import rerun_experiment, submit_experiment
 from experiments.services.runs import claim_runs, fail_runs, release
 from experiments.snapshots.models import Snapshot, SnapshotParent
 from experiments.snapshots.services import create_snapshot
-from oversight.lifecycle import FlagState
+from oversight.lifecycle import GRAVITY, STANDING_AFTER, FlagState, Verdict
 from oversight.models import Flag
 from oversight.services.decisions import decide_flag, reopen_flag
 from tests.agents.conftest import make_campaign
 from tests.asides import Aside
 from tests.factories import make_experiment, make_method, make_user
-from tests.oversight.conftest import make_snapshot, raised
+from tests.oversight.conftest import decided, make_snapshot, raised
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -47,13 +50,20 @@ class Lab:
         for number in range(4):
             code = make_snapshot(self.reviewer, f"y = {number}")
             make_experiment(user=make_user("researcher"), state="scored", snapshot=code)
+        self.person = make_user("researcher")  # whose first method is disqualified already, and who goes on with it
+        gamed = submit_experiment(
+            user=self.person, benchmark=self.place, options={}, snapshot=Snapshot.objects.first().pk, seeds=1
+        )
+        self.stands = raised(gamed, level="hold")  # nobody judges that again
+        decided(self.stands, "disqualified", self.reviewer)
         self.done = dict.fromkeys(["written", "held", "judged", "paused", "worked"], 0)
         self.end = time.monotonic() + SECONDS
 
     def submits(self, user, draw):
         """Known code, or new code that descends from some, in one transaction."""
         codes = list(Snapshot.objects.order_by("pk").values_list("pk", flat=True))
-        code = draw.choice(codes)
+        own = Experiment.objects.filter(submitter=user).order_by("pk").values_list("snapshot", flat=True).first()
+        code = own if own and draw.random() < 0.5 else draw.choice(codes)  # its first method again, or any
         with transaction.atomic():
             if draw.random() < 0.5:
                 files, parents = {"method.py": f"x = {next(self.numbers)}"}, draw.sample(codes, draw.choice([1, 1, 2]))
@@ -75,7 +85,7 @@ class Lab:
 
     def judges(self, user, draw):
         while time.monotonic() < self.end:
-            flag, choice = Flag.objects.order_by("?").first(), draw.random()
+            flag, choice = Flag.objects.exclude(pk=self.stands.pk).order_by("?").first(), draw.random()
             try:
                 if flag is None or choice < 0.2:
                     some = draw.choice(Experiment.objects.order_by("pk")[:12])
@@ -122,10 +132,25 @@ def expected():
     return {pk: min(by, default=None) for pk, by in found.items()}
 
 
-def test_whatever_met_whatever_what_descends_from_held_code_is_tainted_and_nothing_else(roles, settings):
+def standings():
+    """Experiment -> what it must count for: the gravest of the flags on it, and of its method's disqualification."""
+    by, methods, rows = {}, set(), Experiment.objects.values_list("pk", "submitter", "benchmark", "method_digest")
+    alike = {pk: method for pk, *method in rows.iterator()}
+    for flag in Flag.objects.filter(experiment__isnull=False):
+        decided = flag.decisions.order_by("-id").first() if flag.state == FlagState.DECIDED else None
+        found = STANDING_AFTER.get(decided.verdict) if decided else Standing.UNDER_REVIEW  # every flag here is a hold
+        by.setdefault(flag.experiment_id, []).append(found or Standing.COUNTED)
+        if decided and decided.verdict == Verdict.DISQUALIFIED:
+            methods.add(tuple(alike[flag.experiment_id]))
+    for pk, method in alike.items():
+        by.setdefault(pk, []).append(Standing.DISQUALIFIED if tuple(method) in methods else Standing.COUNTED)
+    return {pk: min(found, key=GRAVITY.index) for pk, found in by.items()}
+
+
+def test_whatever_met_whatever_taint_and_standing_are_what_flags_make_of_them(roles, settings):
     settings.GRAVE_FLAG_REVIEWERS = 1
     lab = Lab()
-    jobs = [(lab.writes, user) for user in [make_user("researcher"), *(each.user for each in lab.agents)]]
+    jobs = [(lab.writes, user) for user in [lab.person, *(each.user for each in lab.agents)]]
     jobs += [(lab.judges, user) for user in [lab.reviewer, make_user("reviewer")]]
     jobs += [(lab.pauses,), (lab.works,), (lab.works,)]
     threads = [Aside(partial(*job, draw=Random(number))) for number, job in enumerate(jobs)]
@@ -135,4 +160,5 @@ def test_whatever_met_whatever_what_descends_from_held_code_is_tainted_and_nothi
     assert [each.error for each in threads if isinstance(each.error, DatabaseError)] == []
     assert [each.error for each in threads if each.error] == []
     assert dict(Experiment.objects.filter(snapshot__isnull=False).values_list("pk", "tainted_by")) == expected()
+    assert dict(Experiment.objects.values_list("pk", "standing")) == standings()
     assert all(lab.done.values()), lab.done
