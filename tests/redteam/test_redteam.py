@@ -30,12 +30,12 @@ _outcomes: list[tuple[str, Outcome]] = []
 
 
 @pytest.fixture(scope="module")
-def lab(django_db_setup, django_db_blocker, tmp_path_factory):
+def lab(django_db_setup, django_db_blocker):
     """Geography made ready, and an honest experiment to start from; everything is rolled back in the end."""
     from django.conf import settings
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(settings, "FEATURE_CACHE_DIR", cache_dir(tmp_path_factory.mktemp("features")))
+    patch.setattr(settings, "FEATURE_CACHE_DIR", cache_dir())
     patch.setattr(settings, "LEASE_SECONDS", 3600)  # heartbeats see no row of an open transaction
     patch.setattr(settings, "PROBE_TOP", 0)  # the attacks ask for probes themselves
     silence_the_broker(patch)

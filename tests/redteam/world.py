@@ -25,6 +25,7 @@ from experiments.services.workers import announce, announce_methods
 from oversight.inspection import inspect_experiment, inspect_refusals, inspect_uploads
 from oversight.models import Flag
 from tests.factories import make_user
+from tests.lab.labs import CACHE
 from workers.catalogue import methods
 from workers.extraction import extract_features
 from workers.management.commands.benchmark import facts_of
@@ -38,9 +39,9 @@ SLUG = "geography"
 WORKER = "gpu@redteam"
 
 
-def cache_dir(made_for_this: Path) -> Path:
-    """Where features are kept: REDTEAM_CACHE names a folder that outlives the run."""
-    return Path(os.environ.get("REDTEAM_CACHE") or made_for_this)
+def cache_dir() -> Path:
+    """Where features are kept, with those of whole labs; REDTEAM_CACHE names a folder that outlives the run."""
+    return Path(os.environ.get("REDTEAM_CACHE") or CACHE)
 
 
 def open_lab() -> Benchmark:
