@@ -15,7 +15,7 @@ from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, 
 from experiments.probe_models import Probe  # noqa: F401 - so that Django finds it
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet
 from experiments.snapshots.models import Snapshot
-from experiments.triggers import append_only
+from experiments.triggers import RECORD, append_only
 
 
 class Benchmark(Lease):
@@ -416,7 +416,7 @@ class Event(models.Model):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["subject", "-id"], name="event_subject")]
         constraints: ClassVar = [models.UniqueConstraint(fields=["campaign", "number"], name="event_number_unique")]
-        triggers: ClassVar = [append_only("event_append_only")]
+        triggers: ClassVar = RECORD.append_only("event")
 
     def __str__(self) -> str:
         return f"{self.campaign}#{self.number} {self.kind} {self.subject}"

@@ -20,8 +20,8 @@ class Guard(pgtrigger.Trigger):
     """A trigger that runs a function of a migration.
 
     pgtrigger's own functions look at a session setting first and step aside when it names them
-    (`pgtrigger.ignore`). These do not. The forum's are on in every session, a replica's too: nothing short of DDL
-    switches them off.
+    (`pgtrigger.ignore`). These do not. Those of the forum and of RECORD are on in every session, a replica's too:
+    nothing short of DDL switches them off.
     """
 
     func = "RETURN NULL;"  # of the function that pgtrigger makes and that nothing here calls
@@ -59,3 +59,6 @@ class Refusals:
     def fixed(self, table: str, *columns: str) -> pgtrigger.Trigger:
         """These columns keep what they were made with."""
         return self.refuse(f"{table}_fixed", pgtrigger.Update, condition=pgtrigger.Condition(changed(*columns)))
+
+
+RECORD = Refusals("lab_refuse")  # of what is written once and shown as it was: code, the log, transcripts, notebooks

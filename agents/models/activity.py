@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from agents.lifecycle import ActionState, StepState
 from agents.models.agents import Agent
-from experiments.triggers import append_only
+from experiments.triggers import RECORD
 
 
 class Step(models.Model):
@@ -92,7 +92,7 @@ class Entry(models.Model):
     class Meta:
         ordering: ClassVar = ["agent", "number"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["agent", "number"], name="entry_number_unique")]
-        triggers: ClassVar = [append_only("entry_append_only")]
+        triggers: ClassVar = RECORD.append_only("entry")
 
     def __str__(self) -> str:
         return f"entry {self.number} of agent {self.agent_id}"
@@ -109,7 +109,7 @@ class Notebook(models.Model):
     class Meta:
         ordering: ClassVar = ["agent", "-version"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["agent", "version"], name="notebook_version_unique")]
-        triggers: ClassVar = [append_only("notebook_append_only")]
+        triggers: ClassVar = RECORD.append_only("notebook")
 
     def __str__(self) -> str:
         return f"notebook {self.version} of agent {self.agent_id}"

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from experiments.triggers import append_only
+from experiments.triggers import RECORD
 
 
 class Snapshot(models.Model):
@@ -27,7 +27,7 @@ class Snapshot(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [models.Index(fields=["submitter", "-id"], name="snapshot_submitter")]
-        triggers: ClassVar = [append_only("snapshot_append_only")]
+        triggers: ClassVar = RECORD.append_only("snapshot")
 
     def __str__(self) -> str:
         return f"snapshot {self.pk} ({self.digest[:12]})"
@@ -45,7 +45,7 @@ class SnapshotParent(models.Model):
             # a child is made after its parents, so descent has no circle
             models.CheckConstraint(condition=Q(parent__lt=F("child")), name="snapshot_parent_older"),
         ]
-        triggers: ClassVar = [append_only("snapshot_parent_append_only")]
+        triggers: ClassVar = RECORD.append_only("snapshotparent")
 
     def __str__(self) -> str:
         return f"{self.parent_id} -> {self.child_id}"
