@@ -138,7 +138,9 @@ def claim_flag(*, user: "User", flag_id: int) -> Flag:
 def check_free(flag: Flag, user: "User") -> None:
     """Raises: IllegalTransition while somebody else looks at it."""
     holder = flag.claimant()
-    if holder is not None and holder != user.pk and flag.claimed_by is not None and flag.claimed_until is not None:
+    if holder is not None and holder != user.pk:
+        assert flag.claimed_by is not None
+        assert flag.claimed_until is not None
         until = flag.claimed_until.strftime("%H:%M:%S")
         raise IllegalTransition(f"flag {flag.pk} is claimed by {flag.claimed_by.get_username()} until {until} UTC")
 
@@ -152,8 +154,8 @@ def locked_flag(user: "User", flag_id: int) -> Flag:
         raise Forbidden("you may not judge flags")
     act_as(user)
     lock_agents(_keys(found.agent_id))
-    rows = Flag.objects.select_for_update(no_key=True, of=("self",)).select_related("claimed_by")
-    locked: Flag = rows.get(pk=flag_id)
+    # alone: a row joined here would be of the moment before the wait, and with it whoever has claimed the flag since
+    locked: Flag = Flag.objects.select_for_update(no_key=True).get(pk=flag_id)
     return locked
 
 

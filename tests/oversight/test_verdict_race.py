@@ -6,6 +6,7 @@ from django.db import transaction
 from agents.models import Latch
 from agents.services.writes import locked_agent
 from experiments import events
+from experiments.errors import IllegalTransition
 from experiments.lifecycle import ExperimentState, Standing
 from experiments.models import Event as Line
 from experiments.models import Experiment
@@ -14,7 +15,7 @@ from experiments.services.runs import claim_runs, fail_runs
 from oversight.detectors import Suspicion
 from oversight.inspection import raise_flags
 from oversight.models import DetectorSetting
-from oversight.services import detectors
+from oversight.services import detectors, flags
 from oversight.services.decisions import reopen_flag
 from tests.agents.conftest import make_campaign, the_agent
 from tests.factories import make_experiment, make_user
@@ -112,3 +113,20 @@ def test_a_verdict_and_whoever_sets_its_detector_wait_for_each_other(meet, is_se
     meet(events, "record", lambda: detectors.set_detector(**change), lambda: decided(flag, "clean", reviewer))
     flag.refresh_from_db()
     assert flag.state == "decided"
+
+
+def test_of_two_who_claim_at_the_same_moment_one_is_told_by_whom(meet):
+    """No agent's row stands before this flag's, so they meet at the flag itself."""
+    flag, (rita, sam) = (
+        raised(make_experiment(state="scored")),
+        (make_user("reviewer", name) for name in ("rita", "sam")),
+    )
+    with pytest.raises(IllegalTransition, match="claimed by rita"):
+        meet(
+            flags,
+            "tell",
+            lambda: flags.claim_flag(user=rita, flag_id=flag.pk),
+            lambda: flags.claim_flag(user=sam, flag_id=flag.pk),
+        )
+    flag.refresh_from_db()
+    assert flag.claimed_by == rita
