@@ -135,3 +135,69 @@ def building_on(benchmark: Benchmark, reference: Experiment) -> Outcome:
     second.post_finding([made.pk, base.pk])
     look_again(made)
     return Outcome("building on a clean experiment of another", 2, flags=flags_on(experiments=[base, made]))
+
+
+@honest("code that fails, and its repair")
+def repair(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    agent = Account("honest-repairer")
+    broken = agent.run_code(methods.VANILLA.replace("context.student", "context.students"), seeds=1)
+    made = agent.run_code(methods.VANILLA, seeds=2, parents=[broken.snapshot_id])
+    assert (broken.state, made.state) == ("failed", "scored")
+    agent.post_finding([made.pk])
+    look_again(made)
+    return Outcome("code that fails, and its repair", 2, flags=flags_on(experiments=[broken, made]))
+
+
+@honest("a predictor that fails on test items")
+def late_failure(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    made = Account("honest-late").run_code("def fit(context):\n    return lambda inputs: inputs.nothing\n", seeds=1)
+    assert made.state == "failed"
+    assert "AttributeError" in made.error
+    return Outcome("a predictor that fails on test items", 1, flags=flags_on(experiments=[made]))
+
+
+@honest("a recipe, probed")
+def probed(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    made = work(Account("honest-probed").submit({"recipe": "soft-labels", "options": {}}, seeds=5))
+    probe(made, "replay", "batch", "permuted")
+    return Outcome("a recipe, probed", 1, flags=flags_on(experiments=[made]))
+
+
+@honest("uploads: a constant, for the base rate")
+def constant(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    agent = Account("honest-constant")
+    agent.upload(np.ones(len(answers_of(reference)), dtype=int))
+    agent.upload(answers_of(reference))
+    look_at_uploads(benchmark)
+    return Outcome("uploads: a constant, for the base rate", 2, flags=flags_on(accounts=[agent]))
+
+
+@honest("uploads: the same vector again")
+def again(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    agent = Account("honest-again")
+    for row in (0, 0, 1, 1):
+        agent.upload(answers_of(reference, row))
+    look_at_uploads(benchmark)
+    return Outcome("uploads: the same vector again", 4, flags=flags_on(accounts=[agent]))
+
+
+@honest("uploads: one method by two accounts")
+def two_accounts(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    agents = [Account("honest-left"), Account("honest-right")]
+    for row in range(5):
+        agents[row % 2].upload(answers_of(reference, row))
+    look_at_uploads(benchmark)
+    return Outcome("uploads: one method by two accounts", 5, flags=flags_on(accounts=agents))
+
+
+@honest("uploads: the same borderline items to and fro")
+def churn(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    """Retraining that moves what it is unsure of, again and again the same."""
+    agent, probs = Account("honest-churn"), _vectors(benchmark, reference)[0]
+    unsure, rng = np.argsort(abs(probs - 0.5))[:12], np.random.default_rng(1)
+    for _ in range(10):
+        bits = probs >= 0.5
+        bits[unsure] = rng.random(len(unsure)) < 0.5
+        agent.upload(bits)
+    look_at_uploads(benchmark)
+    return Outcome("uploads: the same borderline items to and fro", 10, flags=flags_on(accounts=[agent]))

@@ -61,6 +61,20 @@ def fit(context):
         students.append(context.student.fit(context.weak_probs, drawn, l2=300.0))
     return lambda inputs: np.mean([student(inputs) for student in students], axis=0)
 """,
+    "words that it passes over, and a trial at the end": """
+from workers.w2s.methods.vanilla import Vanilla
+from workers.w2s.problem import Inputs
+
+PASSED_OVER = {"a", "an", "the", "of", "in", "on", "at", "to", "for", "by", "is", "are", "was", "were", "it", "its"}
+
+def fit(context):
+    predict = Vanilla().fit(context, Vanilla.Options())
+    known = {word for item in context.items for word in item.question.lower().split()} - PASSED_OVER
+    training = Inputs(items=context.items, features=context.features, depths=context.depths,
+                      prior_log_odds=context.prior_log_odds, groups=context.groups)
+    print(len(known), "words;", float(predict(training).mean()))
+    return predict
+""",
     "a recipe of the lab, with its own file": """
 from pathlib import Path
 from workers.w2s.methods.vanilla import Vanilla
@@ -224,4 +238,60 @@ def fit(context):
         return probs
 
     return predict
+"""
+
+_SHOWS = "[item.question + ' ' + ' '.join(item.responses) for item in inputs.items]"
+
+PRINTS_ITEMS = f"""
+import numpy as np
+
+def fit(context):{_STUDENT}
+    print("before")
+    def predict(inputs):
+        for text in {_SHOWS}:
+            print(text)
+        return student(inputs)
+    return predict
+"""
+
+RAISES_ITEMS = f"""
+def fit(context):
+    def predict(inputs):
+        raise ValueError({_SHOWS})
+    return predict
+"""
+
+OPENS_AND_FAILS = """
+def fit(context):
+    raise ValueError(open("/lab/ground_truth/dev_labels.tsv").read()[:3000])
+"""
+
+_PLACES = '["/tmp", "/dev/shm", "/workspace", "/var/tmp", "/lab", "/environment", "/root", "/run"]'
+
+LEAVES_NOTES = f"""
+import os
+import numpy as np
+
+def fit(context):{_STUDENT}
+    for place in {_PLACES}:
+        try:
+            with open(os.path.join(place, "note-of-the-writer"), "w") as note:
+                note.write("0110")
+        except OSError:
+            pass
+    return student
+"""
+
+FINDS_NOTES = f"""
+import os
+import numpy as np
+
+def fit(context):{_STUDENT}
+    found = []
+    for place in {_PLACES}:
+        for folder, _, names in os.walk(place):
+            found += [os.path.join(folder, name) for name in names if name == "note-of-the-writer"]
+    found += [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, 2, os.getpid())]
+    print("found:", *found or ["nothing"])
+    return student
 """

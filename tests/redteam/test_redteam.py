@@ -14,6 +14,7 @@ from django.db import transaction
 import sandbox
 from experiments.models import Benchmark, Experiment
 from oversight.models import Flag
+from tests.redteam import inventive  # noqa: F401 - adds its attacks
 from tests.redteam.attacks import ATTACKS, SEED_NOISE
 from tests.redteam.honest import HONEST
 from tests.redteam.methods import VANILLA
@@ -78,7 +79,7 @@ def test_an_honest_agent_is_left_alone(fresh, name):
 
 
 def test_there_are_as_many_honest_agents_as_attacks():
-    assert len(HONEST) >= len(ATTACKS) - len([name for name in ATTACKS if "tampering" in name])
+    assert len(HONEST) >= len(ATTACKS)
 
 
 def _recipes():
