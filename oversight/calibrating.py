@@ -13,11 +13,12 @@ from experiments.lifecycle import BenchmarkState, ExperimentState, RunState, Sta
 from experiments.models import Benchmark, Experiment, Run
 from metrics import wilson
 from oversight.detectors import DETECTORS, Detector, ExperimentDetector, SessionDetector
-from oversight.facts import Bits, Floats, SessionFacts, Upload
+from oversight.facts import Bits, SessionFacts, Upload
 from oversight.lifecycle import GAMING
 from oversight.models import Calibration, Decision
 from oversight.selectors.experiment_facts import experiment_facts
 from oversight.selectors.predictions import bits_of_runs
+from oversight.selectors.references import References
 from oversight.services.calibrations import store
 from oversight.services.detectors import setting_of
 
@@ -105,7 +106,10 @@ def _on_sessions(benchmark: Benchmark) -> list[Measured]:
     detectors = _of(SessionDetector)  # type: ignore[type-abstract]
     counts = {detector.name: [0, 0, 0] for detector in detectors}
     if len(known) >= FEWEST_RUNS:
-        shares = agreements(benchmark, np.stack([each for each, _, _ in known]))
+        vectors, references = np.stack([each for each, _, _ in known]), References(benchmark)
+        arms, near = agreements(benchmark, vectors), references.agreements(vectors)
+        # an experiment is not measured by itself
+        shares = [[*arms[row], *near[row][references.experiments != known[row][1]]] for row in range(len(known))]
         rng = np.random.default_rng(benchmark.pk)
         for _ in range(SESSIONS):
             drawn = rng.permutation(len(known))[:SESSION_SIZE]
@@ -120,7 +124,7 @@ def _on_sessions(benchmark: Benchmark) -> list[Measured]:
     return [Measured(name, benchmark.slug, *count) for name, count in counts.items()]
 
 
-def _upload(number: int, run: tuple[Bits, int, float], shares: Floats) -> Upload:
+def _upload(number: int, run: tuple[Bits, int, float], shares: list[float]) -> Upload:
     bits, submitter, accuracy = run
     return Upload(
         upload=number,
@@ -129,7 +133,7 @@ def _upload(number: int, run: tuple[Bits, int, float], shares: Floats) -> Upload
         bits=bits,
         accuracy=accuracy,
         told=None,
-        agreements=tuple(shares.tolist()),
+        agreements=tuple(map(float, shares)),
     )
 
 

@@ -199,7 +199,8 @@ class ExperimentFacts:
 class Upload:
     """A scored prediction vector on dev. accuracy: exact, people only. told: what the submitter was told, the Ladder's.
 
-    agreements: share of items on which it agrees with each frozen arm of the benchmark (weak, vanilla, ceiling).
+    agreements: share of items on which it agrees with each frozen arm of the benchmark (weak, vanilla, ceiling), and
+    with runs of the lab's own recipes.
     """
 
     upload: int

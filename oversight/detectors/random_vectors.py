@@ -1,4 +1,4 @@
-"""Finds uploads that agree with the lab's own students no better than coin tosses."""
+"""Finds uploads that agree with nothing that the lab has trained better than coin tosses."""
 
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from oversight.detectors._statistics import chance_z
 from oversight.facts import SessionFacts, Upload
 
 RANDOM_Z = 6.0
+ARMS = 3  # the frozen arms come first among an upload's references
 
 
 class RandomVectorOptions(Options):
@@ -26,10 +27,10 @@ def is_constant(upload: Upload) -> bool:
 
 
 def likeness(upload: Upload) -> float:
-    """Largest |z| of its agreement with a frozen arm; an inverted answer is one, too.
+    """Largest |z| of its agreement with a frozen arm or a recipe's run; an inverted answer is one, too.
 
     Over the spread of its own answers, √(s(1 − s)) with s its share of ones, so that a threshold far out is no noise;
-    the arms' answers are taken as balanced. At s = .5 this is (agreement − .5) · 2√n.
+    the others' answers are taken as balanced. At s = .5 this is (agreement − .5) · 2√n.
     """
     share = float(upload.bits.mean())
     spread = max(2 * np.sqrt(share * (1 - share)), 1e-9)
@@ -38,10 +39,13 @@ def likeness(upload: Upload) -> float:
 
 @DETECTORS.register("random-vectors")
 class RandomVectors(SessionDetector):
-    """z = max over frozen arms of |agreement − .5| · √n/√(s(1 − s)), s the share of ones; 2√n in place of it at s = .5.
+    """z = max over references of |agreement − .5| · √n/√(s(1 − s)), s the share of ones; 2√n in place of it at s = .5.
+
+    References: the frozen arms, and up to 64 runs of recipes. A method that has collapsed is at chance against the arms
+    (2.4% of 2,540 runs on geography had z < 6, the least 1.2), but not against other methods that went wrong: 9.9.
 
     Source: Blum and Hardt 2015: boosting starts from random vectors and combines those that scored above one half.
-    Departs: |·|, because inverted answers are informative; arms of the benchmark as references.
+    Departs: |·|, because inverted answers are informative; these references.
     """
 
     name: ClassVar[str] = "random-vectors"
@@ -50,9 +54,10 @@ class RandomVectors(SessionDetector):
     source: ClassVar[str] = "Blum and Hardt 2015, arXiv:1502.04585 (the boosting attack)."
     cost: ClassVar[Cost] = Cost.SCORED
     rates: ClassVar[Rates] = Rates(
-        "Simulated honest minimum of z: 13.7 / 19.9 / 28.1 at n = 500 / 1,000 / 2,000; random maximum 3.0.",
+        "Honest minimum of z: 9.9 on geography, n = 1,052, collapsed methods included; random maximum 4.5 of 2,000.",
         "About 1 against vectors drawn at random.",
-        "Random flips of a real answer; benchmarks under 200 items, where an honest z comes near the threshold.",
+        "Random flips of a real answer; benchmarks under 200 items, where an honest z comes near the threshold. Before "
+        "recipes have run, the arms stand alone, and a collapsed honest method looks like noise.",
     )
     Options: ClassVar[type[RandomVectorOptions]] = RandomVectorOptions
     options: RandomVectorOptions
@@ -78,8 +83,9 @@ class RandomVectors(SessionDetector):
             threshold=self.options.z,
             p_value=None,
             sentences=(
-                f"{len(uploads)} of this account's uploads agree with the weak teacher, the vanilla student and the "
-                f"ceiling within {highest:.1f} standard errors of chance; honest answers are at least 13.7 away.",
+                f"{len(uploads)} of this account's uploads agree with the weak teacher, the vanilla student, the "
+                f"ceiling and {len(uploads[-1].agreements) - ARMS} runs of recipes within {highest:.1f} standard "
+                "errors of chance; honest answers, the bad ones included, are further away from at least one of them.",
             ),
             blames=(("upload", uploads[-1].upload),),
             links=tuple(("upload", upload.upload) for upload in uploads),

@@ -9,6 +9,7 @@ from oversight.facts import Refusal as RefusalFact
 from oversight.facts import SessionFacts, Upload
 from oversight.models import Refusal
 from oversight.selectors.predictions import bits_of_upload
+from oversight.selectors.references import References
 
 MOST_UPLOADS = 400  # a session is the latest so many, of everybody: budgets are the team's
 MOST_REFUSALS = 1000
@@ -22,7 +23,9 @@ def session_facts(benchmark: Benchmark) -> SessionFacts:
     rows = UploadRow.objects.filter(benchmark=benchmark, evaluation__isnull=False).select_related("evaluation")
     latest = [each for each in rows.order_by("-id")[:MOST_UPLOADS] if each.evaluation is not None][::-1]
     bits = [bits_of_upload(each) for each in latest]
-    shares = agreements(benchmark, np.stack(bits)) if bits else np.zeros((0, 0))
+    vectors = np.stack(bits) if bits else np.zeros((0, 0), dtype=np.bool_)
+    near = References(benchmark).agreements(vectors) if bits else np.zeros((0, 0))
+    shares = np.concatenate([agreements(benchmark, vectors), near], axis=1) if bits else near
     return SessionFacts(
         benchmark=benchmark.slug,
         uploads=tuple(
