@@ -59,6 +59,9 @@ class ProbeKind(models.TextChoices):
     INVERTED = "inverted", "All weak labels turned round"
 
 
+SAME_ANSWERS = frozenset({ProbeKind.REPLAY, ProbeKind.BATCH})  # the stored answers are what these must give again
+
+
 class ProbeState(models.TextChoices):
     """QUEUED waits for a gpu worker, EVALUATING for the scorer."""
 

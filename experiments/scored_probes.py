@@ -9,14 +9,13 @@ from django.utils import timezone
 
 from experiments import dispatch
 from experiments.inspecting import drop_of
-from experiments.lifecycle import ProbeKind, ProbeState, RunState
+from experiments.lifecycle import SAME_ANSWERS, ProbeState, RunState
 from experiments.models import Prediction
 from experiments.probe_models import Probe
 from experiments.services.probes import Floats, unpacked
 
 log = logging.getLogger(__name__)
 
-SAME_INPUTS = {ProbeKind.REPLAY, ProbeKind.BATCH}  # the stored answers are what they must give again
 TEST_SPLITS = ("dev", "holdout")
 
 
@@ -43,7 +42,7 @@ def score_probe(probe_id: int) -> bool:
 
 def _numbers(probe: Probe) -> dict[str, float]:
     before, after = _stored(probe), {split: unpacked(probe.predictions[split], probe.seeds) for split in TEST_SPLITS}
-    if probe.kind in SAME_INPUTS:
+    if probe.kind in SAME_ANSWERS:
         asked = {split: np.isfinite(after[split]) for split in TEST_SPLITS}
         differ = [((before[s] >= 0.5) != (after[s] >= 0.5))[asked[s]] for s in TEST_SPLITS]
         return {"differing": float(sum(map(np.sum, differ))), "compared": float(sum(map(np.size, differ)))}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from experiments import dispatch
 from experiments.errors import IllegalTransition
-from experiments.lifecycle import ExperimentState, ProbeState, RunState
+from experiments.lifecycle import SAME_ANSWERS, ExperimentState, ProbeState, RunState
 from experiments.models import Experiment, Run
 from experiments.probe_models import Probe
 from experiments.services.leases import LeaseLost, lease_end, new_token
@@ -24,7 +24,7 @@ from experiments.services.runs import Claim
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-SEEDS = 5  # runs that a probe repeats at most: paired with the originals, five tell
+SEEDS = 5  # runs that a probe repeats at most: paired with the originals, five tell. But see _seeds.
 MOST_VISITED = 20
 # So long a probe lets waiting runs go first; then it goes before them. A full queue may never empty, and the holds that
 # probes bring would never come.
@@ -51,16 +51,28 @@ def add_probes(*, experiment_id: int, kinds: Iterable[str], user: "User | None" 
     experiment = Experiment.objects.select_for_update(no_key=True).get(pk=experiment_id)
     if experiment.state != ExperimentState.SCORED:
         raise IllegalTransition(f"experiment {experiment.pk} is {experiment.state}: only scored ones can be probed")
-    seeds = min(SEEDS, experiment.runs.filter(state=RunState.SCORED).count())
+    scored = experiment.runs.filter(state=RunState.SCORED).count()
     waiting = set(experiment.probes.filter(state__in=_UNFINISHED).values_list("kind", flat=True))
     made = [
-        Probe.objects.create(experiment=experiment, kind=kind, seeds=seeds, requested_by=user)
+        Probe.objects.create(
+            experiment=experiment, kind=kind, seeds=_seeds(experiment, kind, scored), requested_by=user
+        )
         for kind in dict.fromkeys(kinds)
         if kind not in waiting
     ]
     for probe in made:
         dispatch.probe(probe.pk)
     return made
+
+
+def _seeds(experiment: Experiment, kind: str, scored: int) -> int:
+    """How many of so many scored runs a probe of that kind repeats.
+
+    Those that must give the same answers again train all heads of a recipe, as the experiment did: one more or less in
+    a batch changes the last bits of the others, and a run that believes almost nothing answers by them.
+    """
+    together = experiment.snapshot_id is None and experiment.benchmark.student == "probe"
+    return scored if kind in SAME_ANSWERS and together else min(SEEDS, scored)
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput
-from experiments.models import Run
+from experiments.models import Experiment, Run
 from experiments.probe_models import Probe
 from experiments.scored_probes import score_probe
 from experiments.scoring import score_experiment
@@ -15,6 +15,7 @@ from experiments.services.experiments import submit_experiment
 from experiments.services.leases import LeaseLost
 from experiments.services.probes import PATIENCE, add_probes, claim_probe, record_probe, visit_probes
 from experiments.services.workers import announce_methods
+from experiments.snapshots.services import create_snapshot
 from oversight.inspection import inspect_experiment
 from oversight.models import Flag, Inspection
 from oversight.services.inspections import visit
@@ -63,6 +64,20 @@ def test_honest_training_replays_bit_by_bit_and_is_not_said_to_ignore_its_teache
     assert said["replay"]["level"] == said["batch-composition"]["level"] == ""
     assert said["teacher-counterfactual"]["title"] != "Scores as well without the teacher"
     assert not Flag.objects.exclude(level="info").exists()
+
+
+@pytest.mark.parametrize(("method", "together"), [("vanilla", 7), ("code", 5)])
+def test_what_must_answer_the_same_again_is_trained_in_the_same_company(words, method, together):
+    """Heads are solved together: with fewer of them the last bits differ, by which a run that has collapsed answers."""
+    experiment = scored(seeds=7)
+    if method == "code":
+        Experiment.objects.filter(pk=experiment.pk).update(
+            snapshot=create_snapshot(user=make_user(), files={"method.py": "def fit(context): ..."})
+        )
+    request_probe(user=make_user("reviewer"), experiment_id=experiment.pk)
+    assert dict(Probe.objects.values_list("kind", "seeds")) == {
+        "replay": together, "batch": together, "permuted": 5, "noise15": 5, "noise30": 5, "inverted": 5,
+    }  # fmt: skip
 
 
 def test_a_method_that_ignores_its_teacher_is_told_from_one_that_does_not(words):
