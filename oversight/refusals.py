@@ -1,12 +1,17 @@
 """Writes down refused calls of accounts, a bounded number an hour: by REST as middleware, for MCP by its door."""
 
+import logging
+
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
+from redis import RedisError
 
 from agents.authentication import ACCOUNT
 from oversight.models import Refusal
+
+log = logging.getLogger(__name__)
 
 API = "/api/v1/"
 MOST_AN_HOUR = 60  # of one account: enough to prove the point, too few to fill a disk
@@ -41,8 +46,15 @@ def record(account: int, *, status: int, path: str) -> None:
     if not what:
         return
     key = f"refusals:{account}"
-    cache.add(key, 0, _SECONDS)
-    if cache.incr(key) <= MOST_AN_HOUR:
+    try:
+        cache.add(key, 0, _SECONDS)
+        counted = cache.incr(key)
+    except ValueError:  # the hour ended in between
+        counted = 1
+    except RedisError as error:
+        log.warning("a refused call of account %s is not written down, nothing bounds their number: %s", account, error)
+        return
+    if counted <= MOST_AN_HOUR:
         Refusal.objects.create(account_id=account, what=what, path=path[:200])
 
 

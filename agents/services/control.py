@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agents import dispatch
 from agents.lifecycle import AGENT_ENDED, ActionState, AgentState, ApprovalState, CampaignState, LatchKind
-from agents.models import Action, Agent, Approval, Entry, Latch, Token
+from agents.models import Action, Agent, Approval, Campaign, Entry, Latch, Token
 from agents.permissions import can_message, can_review
 from agents.services import budgets
 from agents.services.states import move_agent, record_agent
@@ -124,7 +124,8 @@ def _release(agent: Agent, kinds: Sequence[str], *, user: "User", reason: str) -
 def _go_on(agent: Agent, user: "User") -> Agent:
     if agent.state in AGENT_ENDED or Latch.objects.filter(agent=agent, released_at=None).exists():
         return agent
-    if agent.campaign.state == CampaignState.RUNNING:
+    # asked now: the campaign that came with the agent is as it was before its row was waited for
+    if Campaign.objects.filter(pk=agent.campaign_id, state=CampaignState.RUNNING).exists():
         holds.release([agent.user_id])
     if agent.state in (AgentState.PAUSED, AgentState.PAUSING, AgentState.FAILED):
         # PAUSING: a worker still holds it; it goes on as if nothing had been asked

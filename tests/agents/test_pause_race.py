@@ -78,6 +78,30 @@ def test_a_pause_waits_for_a_submission_that_began_before_it_and_holds_its_runs(
     assert claim_runs(worker="gpu@here") is not None
 
 
+def test_an_agent_that_is_resumed_while_its_campaign_is_frozen_stays_held():
+    outsider, reviewer = make_outsider(), make_user("reviewer")
+    outsider.send(Client(), WRITES[0])
+    pause_agent(user=reviewer, agent_id=outsider.agent.pk, reason="let me look")
+    frozen, go_on = Event(), Event()
+
+    def freeze():
+        with transaction.atomic():
+            freeze_campaign(user=reviewer, campaign_id=outsider.agent.campaign_id, reason="let me look")
+            frozen.set()
+            assert go_on.wait(20)
+
+    freezer = Aside(freeze)
+    assert frozen.wait(20)
+    resumer = Aside(lambda: resume_agent(user=reviewer, agent_id=outsider.agent.pk, reason="fine"))
+    assert waits(resumer)
+    go_on.set()
+    freezer.result()
+    resumer.result()
+    assert not Latch.objects.filter(released_at=None).exists()
+    assert not Experiment.objects.filter(held=False).exists()
+    assert claim_runs(worker="gpu@here") is None
+
+
 def test_whoever_confirms_a_pause_holds_what_is_queued_by_then(roles):
     agent = the_agent(make_campaign())
     claim = claims.claim(agent_id=agent.pk, worker="w")

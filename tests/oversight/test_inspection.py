@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from django.utils import timezone
+from redis import RedisError
 
 from agents.errors import Held
 from agents.services import create_token
@@ -16,7 +17,7 @@ from experiments.services.leases import LeaseLost
 from experiments.services.scored_uploads import score_upload
 from experiments.services.uploads import submit_predictions
 from forum.services.posting import post_finding
-from oversight import inspection
+from oversight import inspection, refusals
 from oversight.detectors import DETECTORS, ExperimentDetector, Rates, Suspicion
 from oversight.models import DetectorSetting, Flag, Inspection, Refusal
 from oversight.services import inspections
@@ -271,6 +272,20 @@ def test_refused_calls_add_up(client, roles, benchmark):
     assert Flag.objects.get().agent == agent
     client.get("/api/v1/benchmarks/geography/data/dev/", HTTP_AUTHORIZATION=f"Bearer {token}")
     assert Refusal.objects.count() == 3
+
+
+@pytest.mark.parametrize(("broken", "kept"), [(ValueError("no such key"), 1), (RedisError("away"), 0)])
+def test_a_refusal_stays_one_where_the_cache_cannot_count(client, roles, benchmark, monkeypatch, broken, kept):
+    """The hour that is counted may end between two calls, and the cache may be away."""
+
+    def incr(key):
+        raise broken
+
+    monkeypatch.setattr(refusals.cache, "incr", incr)
+    _, token = create_token(name="prober", role="agent", scopes=("read", "write"))
+    path = "/api/v1/benchmarks/geography/data/holdout/"
+    assert client.get(path, HTTP_AUTHORIZATION=f"Bearer {token}").status_code == 404
+    assert Refusal.objects.count() == kept
 
 
 def test_predictions_that_are_gone_end_the_inspection_without_a_word(benchmark):
