@@ -1,7 +1,5 @@
 """Writes a checked archive into this lab: rows under new ids, in one transaction, all or nothing."""
 
-import tempfile
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -9,6 +7,7 @@ from django.db.utils import DatabaseError
 
 from experiments import events
 from experiments.archives.columns import Row
+from experiments.archives.folders import scratch_folder
 from experiments.archives.models import ImportedCampaign, ImportedRow
 from experiments.archives.reading import Opened, open_archive
 from experiments.archives.tables import Names, Scope, Table, World
@@ -27,8 +26,8 @@ def import_archive(*, user: "User", source: IO[bytes]) -> ImportedCampaign:
     """
     if not user.has_perm("experiments.run_campaign"):
         raise Forbidden("you may not import campaigns")
-    with tempfile.TemporaryDirectory(prefix="aarweb-import-") as folder:
-        opened = open_archive(source, Path(folder))
+    with scratch_folder() as folder:
+        opened = open_archive(source, folder)
         digest = opened.manifest["content_sha256"]
         known = ImportedCampaign.objects.filter(content_digest=digest).first()
         if known is not None:

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import io
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -15,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from experiments.archives.columns import Row
+from experiments.archives.folders import scratch_folder
 from experiments.archives.layout import (
     ABOUT,
     FORMAT,
@@ -60,8 +60,8 @@ def write_campaign(out: IO[bytes], *, scope: Scope, name: str) -> dict[str, Any]
 
     name: of the campaign. Reads everything as of one moment, in a bounded amount of memory.
     """
-    with tempfile.TemporaryDirectory(prefix="aarweb-export-") as folder, _one_moment():
-        scratch = Scratch(Path(folder))
+    with scratch_folder() as folder, _one_moment():
+        scratch = Scratch(folder)
         source = ImportedCampaign.objects.filter(campaign=scope.campaign).first()
         counts = _write_imported(scratch, scope, source) if source else _write_own(scratch, scope)
         scratch.add(README, iter([ABOUT.encode()]))
