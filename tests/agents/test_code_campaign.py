@@ -1,6 +1,5 @@
 """Nine Claude researchers on the stand-in of the Messages API: they write code, run it on real workers, share it."""
 
-import re
 import time
 
 import pytest
@@ -99,7 +98,7 @@ def _check_experiments(campaign):
     assert Evaluation.objects.filter(run__experiment__in=scored, split="dev").count() == 9
     # one of them had made a mistake, read why it failed, and repaired it; its code says what it grew out of
     failed = mine.get(state=ExperimentState.FAILED)
-    assert re.search(r"\d+ of 320 predictions are NaN", failed.error)
+    assert "some predictions are NaN or infinite" in failed.error  # how many is not told: code could say much by it
     repaired = scored.get(submitter=failed.submitter)
     assert list(repaired.snapshot.parents.all()) == [failed.snapshot]
     assert Snapshot.objects.count() == 10
