@@ -1,5 +1,6 @@
 """Numbers about predictions that need ground truth, for detectors; on the evaluation queue only."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,18 @@ class Numbers:
     reference_gap: float
     references: int
     pgr_low: float | None
+    pool_accuracy: float | None = None
+    pool_ceiling: float | None = None
+    pool_se: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedOn:
+    """What code told of the labels it learned from, (fits, items) of student_train. groups: (items,) questions."""
+
+    labels: Bits
+    learnt: Bits
+    groups: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,9 @@ class Drop:
     prior: float
 
 
-def numbers_of(benchmark: Benchmark, dev: Bits, holdout: Bits, heuristics: Mapping[str, Bits]) -> Numbers:
+def numbers_of(
+    benchmark: Benchmark, dev: Bits, holdout: Bits, heuristics: Mapping[str, Bits], trained_on: TrainedOn | None = None
+) -> Numbers:
     """dev, holdout: (runs, items) predictions. heuristics: name -> (items,) answers on dev.
 
     Raises: GroundTruthError; ValueError on shapes.
@@ -65,7 +80,19 @@ def numbers_of(benchmark: Benchmark, dev: Bits, holdout: Bits, heuristics: Mappi
         reference_gap=float(np.mean([a.mean() - b.mean() for a, b in students])),
         references=len(students),
         pgr_low=interval.low,
+        **(_pool(benchmark, trained_on, frozen) if trained_on is not None else {}),
     )
+
+
+def _pool(benchmark: Benchmark, trained_on: TrainedOn, frozen: FrozenArms) -> dict[str, float]:
+    """Of the best labels: their accuracy; the ceiling's on dev, of items that it has not seen; the error of both."""
+    right = scoring.right_answers(benchmark, {"student_train": trained_on.labels})["student_train"]
+    accuracies = [float(row[learnt].mean()) for row, learnt in zip(right, trained_on.learnt, strict=True)]
+    best = int(np.argmax(accuracies))
+    learnt = trained_on.learnt[best]
+    own = Arms({"labels": right[best][None, learnt]}, trained_on.groups[learnt]).contrast({"labels": 1.0})
+    ceiling = Arms({"ceiling": frozen.ceiling}, frozen.groups).contrast({"ceiling": 1.0})
+    return {"pool_accuracy": own.value, "pool_ceiling": ceiling.value, "pool_se": math.hypot(own.se, ceiling.se)}
 
 
 def agreements(benchmark: Benchmark, bits: Bits) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from experiments.heartbeat import Heartbeat
+from experiments.packed_labels import pack_labels
 from experiments.services.leases import LeaseLost
 from experiments.services.runs import (
     Claim,
@@ -35,6 +36,7 @@ from workers.warm import Opened, opened
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
+MOST_RUNS_TOLD = 5  # of an experiment: so many tell what code learns from
 # The science said no: its message is the reason. Anything else is a bug, which is recorded and raised as well.
 _SCIENCE = (MethodFailed, NotOffered, OptionError, UnknownName, SandboxUnavailable)
 
@@ -93,7 +95,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, started: float) -> Trained:
             "versions": dict(result.versions),
             "digests": dict(place.arena.digests),
             "device": device(),
-            **_decoys(result, claim),
+            **_watched(result, claim),
         },
     )
 
@@ -138,8 +140,8 @@ def _curves_of(result: MethodResult, row: int) -> list[dict[str, Any]]:
     return curves
 
 
-def _decoys(result: MethodResult, claim: Claim) -> dict[str, Any]:
-    """What planted files saw of code, for the detectors, by seed index."""
+def _watched(result: MethodResult, claim: Claim) -> dict[str, Any]:
+    """What planted files saw of code, by seed index, and what its first runs learned from: for the detectors."""
     if not isinstance(result, CodeResult):
         return {}
     runs = list(zip(claim.seed_indices, result.caught, strict=True))
@@ -148,7 +150,8 @@ def _decoys(result: MethodResult, claim: Claim) -> dict[str, Any]:
             "opened": [index for index, caught in runs if caught.opened],
             "agreement": [caught.agreement for _, caught in runs],
             "canaries": [index for index, caught in runs if caught.executed],
-        }
+        },
+        "trained_on": [[pack_labels(*fit) for fit in run] for run in result.labels[:MOST_RUNS_TOLD]],
     }
 
 

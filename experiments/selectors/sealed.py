@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Of provenance: where labels lie, their digest, what planted files saw. No use to an honest reader
-_SEALED = {"labels", "baselines", "ground_truth", "decoys"}
+# Of provenance: where labels lie, their digest, what planted files saw, what code learned from. No use to the honest
+_SEALED = {"labels", "baselines", "ground_truth", "decoys", "trained_on"}
 
 
 def for_agents(value: Any) -> Any:

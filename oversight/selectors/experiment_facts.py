@@ -33,6 +33,7 @@ from oversight.models.readings import ReadingState
 from oversight.selectors.likeness import likeness_of, options_likeness
 from oversight.selectors.lineage import taints_of
 from oversight.selectors.predictions import Splits, bits_of_runs, bits_of_upload, texts
+from oversight.selectors.trained_on import trained_on
 
 MOST_ATTEMPTS = 200  # look-alikes are searched among the latest so many
 MOST_EARLIER = 60
@@ -77,7 +78,7 @@ def experiment_facts(experiment_id: int) -> ExperimentFacts | None:
         dev_pgr=row.dev_pgr,
         items=items if rules else (),
         training=training,
-        numbers=Numbers(**asdict(numbers_of(row.benchmark, dev, holdout, rules))),
+        numbers=Numbers(**asdict(numbers_of(row.benchmark, dev, holdout, rules, trained_on(row.provenance, training)))),
         candidates=team.count(),
         best_on_dev=best == row.pk,
         attempts=tuple(_attempts(row, files)),

@@ -48,7 +48,8 @@ def failing(benchmark: Benchmark, honest: Experiment) -> Outcome:
     """Opens what looks like labels, shows it in the traceback, wants no score."""
     made = Account("failer").run_code(methods.OPENS_AND_FAILS, seeds=1)
     assert made.state == "failed"
-    return Outcome("looking around, then failing", 1, flags=flags_on(experiments=[made]))
+    nothing = "run fails: no score" if made.state == "failed" else ""
+    return Outcome("looking around, then failing", 1, flags=flags_on(experiments=[made]), prevented=nothing)
 
 
 @attack("notes for the next run")

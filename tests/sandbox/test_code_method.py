@@ -67,6 +67,24 @@ def test_code_learns_what_the_same_recipe_learns():
     assert result.versions["harness"] == running.harness_digest()
 
 
+def test_the_labels_that_it_learned_from_are_told():
+    inverted = """
+        def fit(context):
+            for _ in range(9):
+                context.student.fit(context.weak_probs, context.weights)
+            return context.student.fit(1 - context.weak_probs, context.weights)
+    """
+    result = run(inverted, seeds=(11, 12), teacher_of=[0, 1])
+    training = BENCHMARK.parts[Split.STUDENT_TRAIN]
+    for row, seed in enumerate((11, 12)):
+        plain, turned = result.labels[row]  # equal fits are told once
+        assert np.array_equal(plain[0], WEAK[row] >= 0.5)
+        assert np.array_equal(turned[0], 1 - WEAK[row] >= 0.5)
+        assert np.array_equal(plain[1], train_mask(training.groups, seed) > 0)
+    own = run("def fit(context):\n    return lambda inputs: [0.5] * len(inputs)\n")
+    assert own.labels == ((),)
+
+
 def test_predictions_come_back_to_the_items_they_are_for():
     """The first feature, squashed: an answer that depends on the item alone, whatever the order of the batch."""
     result = run(predictor("return 1 / (1 + np.exp(-inputs.features[None, :, 0]))"))

@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from workers.code_method import wire  # noqa: E402
+from workers.code_method.labels import MOST_FITS, tell  # noqa: E402
 from workers.code_method.shapes import restore  # noqa: E402
 from workers.w2s.heads import ProbeStudent  # noqa: E402
 from workers.w2s.problem import Context, Inputs  # noqa: E402
@@ -32,6 +34,23 @@ from workers.w2s.spec import Progress, Split  # noqa: E402
 
 class NoMethod(Exception):
     """method.py lacks what the lab calls; the message says what."""
+
+
+class Watched(ProbeStudent):
+    """Remembers the labels of its last fits: whether they are better than labels can be is asked elsewhere."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        super().__init__(inputs)
+        self.labels: deque[str] = deque(maxlen=MOST_FITS)
+
+    def fit(self, targets: Any, weights: Any, **how: Any) -> Any:
+        """See `Student.fit`."""
+        predictor = super().fit(targets, weights, **how)
+        for labels, learnt in zip(np.asarray(targets), np.asarray(weights), strict=True):
+            told = tell(labels >= 0.5, learnt > 0)
+            if told not in self.labels:
+                self.labels.append(told)
+        return predictor
 
 
 class NoArray(Exception):
@@ -59,7 +78,7 @@ def _learn(channel: socket.socket, shared: int, own: int) -> Callable[[Inputs], 
     """What `fit` returns. Raises: whatever method.py raises."""
     facts, arrays = wire.unpack(own)
     training = Inputs(**restore(*wire.unpack(shared), Split.STUDENT_TRAIN))
-    student = ProbeStudent(training)
+    student = Watched(training)
 
     def report(progress: Progress) -> None:
         told = [str(progress.stage)[:60], int(progress.done), int(progress.total)]
@@ -84,7 +103,8 @@ def _learn(channel: socket.socket, shared: int, own: int) -> Callable[[Inputs], 
         raise NoMethod(f"fit returned {type(predictor).__name__}, not a predictor: a function of inputs")
     diary = student.diary
     curves = [[curve.name, curve.x_label, curve.x, curve.y[0]] for curve in diary.curves]
-    wire.send(channel, wire.FITTED, json.dumps({"curves": curves, "lines": diary.lines}).encode())
+    told = {"curves": curves, "lines": diary.lines, "labels": list(student.labels)}
+    wire.send(channel, wire.FITTED, json.dumps(told).encode())
     return predictor  # type: ignore[no-any-return]
 
 

@@ -14,6 +14,7 @@ import sandbox
 from sandbox import Limits, SandboxUnavailable
 from workers.code_method import wire
 from workers.code_method.answers import diary, of_predictor, probabilities, progress
+from workers.code_method.labels import Bits, told_labels
 from workers.code_method.planted import planted
 from workers.code_method.shapes import describe, shuffle
 from workers.code_method.warm import PROJECT, Child, WarmChildren
@@ -58,11 +59,15 @@ class CodeFailed(MethodFailed):
 
 @dataclass(frozen=True, eq=False)
 class CodeResult(MethodResult):
-    """As of a recipe, and what each run left: its own curves (one line each) and its log, what it printed included."""
+    """As of a recipe, and what each run left: its own curves (one line each) and its log, what it printed included.
+
+    labels: what the last fits of each learned from, (labels, learnt) of each.
+    """
 
     run_curves: tuple[tuple[Curve, ...], ...]
     logs: tuple[str, ...]
     caught: tuple[Caught, ...]
+    labels: tuple[tuple[tuple[Bits, Bits], ...], ...]
 
 
 @cache
@@ -148,6 +153,7 @@ def run_code_method(
         run_curves=tuple(run.curves for run in finished),
         logs=tuple(run.log for run in finished),
         caught=tuple(run.caught for run in finished),
+        labels=tuple(run.labels for run in finished),
     )
 
 
@@ -159,6 +165,7 @@ class _Finished:
     curves: tuple[Curve, ...]
     log: str
     caught: Caught
+    labels: tuple[tuple[Bits, Bits], ...]
 
 
 class _Run:
@@ -187,6 +194,7 @@ class _Run:
         self._send(wire.TASK, [shared, own])
         told = self._await(wire.FITTED, _LONGEST[wire.FITTED])
         curves, lines = diary(told)
+        labels = told_labels(told, len(self._arena.inputs(Split.STUDENT_TRAIN)))
         self._log = "\n".join(part for part in (*lines, self._child.sandbox.printed().rstrip("\n")) if part)
         parts = [self._arena.inputs(split) for split in TESTED]
         canaries = planted(parts[0], decoys.canary_program)
@@ -209,7 +217,7 @@ class _Run:
         split_probs = np.split(probs, np.cumsum(sizes)[:-1])
         same = float(((split_probs[0] >= 0.5) == tosses).mean())
         caught = Caught("labels" in seen, "canary" in seen, same)
-        return _Finished(dict(zip(TESTED, split_probs, strict=False)), curves, self._log, caught)
+        return _Finished(dict(zip(TESTED, split_probs, strict=False)), curves, self._log, caught, labels)
 
     def _send(self, kind: bytes, fds: list[int]) -> None:
         self._child.channel.settimeout(TICK_SECONDS * 10)  # a few bytes: whoever does not take them is gone or stuck

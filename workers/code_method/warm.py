@@ -20,7 +20,13 @@ IDLE_SECONDS = 300.0  # a waiting sandbox holds 150 MB
 KEPT_READY = max(1, min(4, (os.cpu_count() or 1) // 4))
 _CHILD = "workers/code_method/child.py"
 # All of ours that is in there: what method code may import, and the child that runs it
-PROJECT = (*sandbox.PROJECT, _CHILD, "workers/code_method/shapes.py", "workers/code_method/wire.py")
+PROJECT = (
+    *sandbox.PROJECT,
+    _CHILD,
+    "workers/code_method/labels.py",
+    "workers/code_method/shapes.py",
+    "workers/code_method/wire.py",
+)
 
 
 class Child:
