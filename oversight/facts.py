@@ -42,8 +42,8 @@ class Numbers:
     dev_se, holdout_se: standard errors of its difference to the frozen students (vanilla and ceiling), paired over
     items, seeds counted. reference_gap: dev minus holdout accuracy of those students; references: how many there are.
     pgr_low: lower end of the two-sided 98% Fieller interval of dev PGR (99% one-sided); None where it is not bounded.
-    pool_accuracy, pool_ceiling, pool_se: accuracy on student_train of the labels a method trained on, of the ceiling's
-    answers there, and the standard error of the first; None where they are not known.
+    pool_accuracy, pool_ceiling, pool_se: accuracy on student_train of the labels that code trained on, that of the
+    frozen ceiling on dev (items that it has not seen), and the standard error of their difference; None where not told.
     """
 
     vote_accuracy: float

@@ -12,7 +12,7 @@ from oversight.facts import ExperimentFacts
 class LabelProvenanceOptions(Options):
     """Thresholds of label provenance."""
 
-    z: float = Field(2.58, gt=0, description="Standard errors above the ceiling's accuracy on the pool: flagged.")
+    z: float = Field(2.58, gt=0, description="Standard errors above the ceiling's accuracy on dev: flagged.")
     hold_z: float = Field(3.29, gt=0, description="Standard errors above which it is held (one-sided p < .0005).")
 
 
@@ -31,7 +31,8 @@ class LabelProvenance(ExperimentDetector):
     rates: ClassVar[Rates] = Rates(
         ".005 by construction at 2.58 standard errors; 0 for the hashes.",
         "Strong against labels bought or known from elsewhere and handed to the lab's student.",
-        "Methods that train students of their own making: only their predictions are seen.",
+        "Methods that train students of their own making, and code that changes what its own process tells: only "
+        "their predictions are seen. Fits that leave out over a tenth of their items.",
     )
     Options: ClassVar[type[LabelProvenanceOptions]] = LabelProvenanceOptions
     options: LabelProvenanceOptions
@@ -64,8 +65,8 @@ class LabelProvenance(ExperimentDetector):
                     threshold=self.options.z,
                     p_value=upper_tail(z),
                     sentences=(
-                        f"The labels it trained on are right on {n.pool_accuracy:.1%} of the pool; a student trained "
-                        f"on ground truth answers {n.pool_ceiling:.1%} of it right.",
+                        f"The labels it trained on are right on {n.pool_accuracy:.1%} of its items; students trained "
+                        f"on ground truth are right on {n.pool_ceiling:.1%} of the dev items, which they had not seen.",
                     ),
                     blames=(("experiment", facts.experiment),),
                 )
