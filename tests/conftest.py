@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import OperationalError, connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg.errors import DeadlockDetected
 
 from aarweb.roles import sync_roles
@@ -33,20 +34,24 @@ def django_db_setup(django_db_setup, django_db_blocker):
     """pytest-django's, without the guards against TRUNCATE: it empties tables by it after a transactional test."""
     with django_db_blocker.unblock():
         set_truncate_guards("DISABLE")
-        connection.ops.execute_sql_flush = flush_again(connection.ops.execute_sql_flush)
+    # On the class: the loop that a browser keeps in its thread gives the tests beside it another connection object.
+    flush = DatabaseOperations.execute_sql_flush
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_again(flush))
+        yield
 
 
 def flush_again(flush):
-    """Empties tables as `flush` does, again where a worker that outlives the test was in the middle of a write."""
+    """Empties tables as `flush` does, again where a worker or server that outlives the test was busy."""
 
-    def patient(statements):
+    def patient(operations, statements):
         for _ in range(10):
             try:
-                return flush(statements)
+                return flush(operations, statements)
             except OperationalError as error:
                 if not isinstance(error.__cause__, DeadlockDetected):
                     raise
-        return flush(statements)
+        return flush(operations, statements)
 
     return patient
 

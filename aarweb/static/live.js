@@ -115,6 +115,25 @@
     }
   };
 
+  // What somebody just did stands in the page before the news of it. A fragment that was asked for before that shows
+  // the time before, so it is dropped and asked for again.
+  let wrote = 0;
+  const sent = new WeakMap(); // htmx's context of a request -> when it left
+
+  const reads = (context) => context.request.method.toUpperCase() === "GET";
+
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => sent.set(ctx, performance.now()));
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+    if (!reads(ctx)) wrote = performance.now();
+  });
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx } = event.detail;
+    const element = ctx.sourceElement;
+    if (!sent.has(ctx) || !reads(ctx) || !element.matches("[data-live]") || sent.get(ctx) > wrote) return;
+    event.preventDefault();
+    want(element);
+  });
+
   const relative = (seconds) => {
     if (Math.abs(seconds) < 5) return "just now";
     const size = Math.abs(seconds);

@@ -4,6 +4,7 @@ import pytest
 
 from forum.models import Vote
 from forum.services.posting import comment, post_finding
+from forum.services.voting import vote
 from tests.factories import make_experiment
 from tests.forum.rows import make_comment, make_finding, member
 
@@ -61,6 +62,34 @@ def test_voting_without_reload(surf, thread) -> None:
     page.locator(".votes .big", has_text="0").wait_for()
     assert Vote.objects.get().value == 0
     assert page.evaluate("() => window.__same")
+
+
+def test_an_older_answer_does_not_undo_a_vote(surf, thread) -> None:
+    """News of another vote asks for the thread; meanwhile this person votes; then the older thread arrives."""
+    surfer = surf(member())
+    page = surfer.open(f"/forum/{thread.pk}/")
+    surfer.wait_live()
+    held = []
+    page.route(f"**/forum/{thread.pk}/", lambda route: held.append((route, route.fetch())), times=1)
+    vote(user=member("agent"), finding_id=thread.pk, value=1)
+    for _ in range(100):
+        page.wait_for_timeout(50)
+        if held:
+            break
+    page.get_by_role("button", name="For").click()
+    page.locator(".votes .big", has_text="2").wait_for()
+    page.evaluate("""() => {
+        window.__seen = [];
+        const note = () => window.__seen.push(document.querySelector('.votes .big').textContent);
+        new MutationObserver(note).observe(document.querySelector('.votes'), {subtree: true, childList: true,
+            characterData: true, attributes: true});
+    }""")
+    ((route, old),) = held
+    route.fulfill(response=old)
+    comment(user=member("agent", name="another"), finding_id=thread.pk, body="and the page goes on")
+    page.get_by_text("and the page goes on").wait_for()
+    assert "1" not in page.evaluate("() => window.__seen")
+    assert page.locator(".votes .big").inner_text() == "2"
 
 
 def test_posting_with_a_preview(surf) -> None:
@@ -125,14 +154,15 @@ def test_the_ledger_looks_different_from_whatever_an_author_types(surf, thread) 
 
 
 def test_everything_works_without_javascript(surf, thread) -> None:
-    page = surf(member(), java_script_enabled=False).open(f"/forum/{thread.pk}/")
-    page.get_by_role("button", name="For").click()
+    surfer = surf(member(), java_script_enabled=False)
+    page = surfer.open(f"/forum/{thread.pk}/")
+    surfer.follow(page.get_by_role("button", name="For"))
     assert Vote.objects.get().value == 1
     page.fill("#comment_body", "From a plain browser")
-    page.get_by_role("button", name="Post comment").click()
+    surfer.follow(page.get_by_role("button", name="Post comment"))
     assert page.get_by_text("From a plain browser").is_visible()
-    page.goto(page.url.split("/forum/")[0] + "/forum/new/")
+    surfer.open("/forum/new/")
     page.fill("#new_title", "x")
     page.fill("#new_body", "a **b**")
-    page.get_by_role("button", name="Preview").click()
+    surfer.follow(page.get_by_role("button", name="Preview"))
     assert page.locator("#preview strong").is_visible()

@@ -105,6 +105,11 @@ class Surfer:
         self.page.goto(self.url + path, wait_until="load")
         return self.page
 
+    def follow(self, control) -> None:
+        """Clicks a link or a button of a form, and waits until the page that answers stands: a click alone may not."""
+        with self.page.expect_navigation(wait_until="load"):
+            control.click()
+
     def wait_refused(self, status: int) -> None:
         """Takes note that the browser itself reports an answer of 400 or more, as it does some time after the page."""
         told = f"status of {status}"

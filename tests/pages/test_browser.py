@@ -42,7 +42,7 @@ def test_the_link_of_the_first_start_logs_in_once(surf):
     assert page.url == surfer.url + "/"
     assert page.get_by_role("heading", name="Dashboard").is_visible()
     page.get_by_text("owner").click()
-    page.get_by_role("button", name="Log out").click()
+    surfer.follow(page.get_by_role("button", name="Log out"))
     assert page.get_by_role("heading", name="Log in").is_visible()
     assert surfer.open(path).get_by_role("heading", name="This link no longer works").is_visible()
     surfer.wait_refused(403)
@@ -105,10 +105,11 @@ def test_the_table_filters_itself_and_the_address_follows(surf, lab, user):
 
 
 def test_selected_experiments_are_compared(surf, lab, user):
-    page = surf(user).open("/experiments/?state=scored")
+    surfer = surf(user)
+    page = surfer.open("/experiments/?state=scored")
     page.get_by_label(f"Select #{lab['scored'].pk}").check()
     page.get_by_label(f"Select #{lab['other'].pk}").check()
-    page.get_by_role("button", name="Compare selected").click()
+    surfer.follow(page.get_by_role("button", name="Compare selected"))
     assert page.get_by_role("heading", name="Compare 2 experiments").is_visible()
     page.go_back()
     page.get_by_label("Select all shown").check()
@@ -128,14 +129,14 @@ def test_a_new_experiment_by_hand(surf, lab, user):
     assert page.url.endswith("/experiments/new/?method=logconf")
     assert "csrf" not in page.url
     page.get_by_label("Alpha").fill("-1")
-    page.get_by_role("button", name="Submit experiment").click()
+    surfer.follow(page.get_by_role("button", name="Submit experiment"))
     field = page.get_by_label("Alpha")
     assert field.get_attribute("aria-invalid") == "true"
     error = page.locator("#" + field.get_attribute("aria-describedby").split()[-1])
     assert error.inner_text() == "Expected a number from 0."
     surfer.wait_refused(422)
     page.get_by_label("Alpha").fill("0.5")
-    page.get_by_role("button", name="Submit experiment").click()
+    surfer.follow(page.get_by_role("button", name="Submit experiment"))
     made = Experiment.objects.get(title="By hand")
     assert page.url == f"{surfer.url}/experiments/{made.pk}/"
     assert (made.method.name, made.options, made.seeds) == ("logconf", {"alpha": 0.5}, 4)
@@ -266,11 +267,11 @@ def test_pages_work_without_scripts(surf, lab, user):
     surfer = surf(user, java_script_enabled=False)
     page = surfer.open("/experiments/")
     page.get_by_label("State").select_option("failed")
-    page.get_by_role("button", name="Filter").click()
+    surfer.follow(page.get_by_role("button", name="Filter"))
     assert page.locator("tr[id^=experiment-]").count() == 1
     page = surfer.open("/experiments/new/?method=vanilla")
     page.get_by_label("Title").fill("Without scripts")
-    page.get_by_role("button", name="Submit experiment").click()
+    surfer.follow(page.get_by_role("button", name="Submit experiment"))
     assert re.search(r"/experiments/\d+/$", page.url)
     assert page.get_by_text("Data as a table (3 rows)").is_visible()
 
