@@ -11,7 +11,7 @@ from forum.services.voting import vote
 class VoteArguments(Arguments):
     """One vote each, changeable."""
 
-    finding: int = Field(description="Number of the finding.")
+    finding: int = Field(description="Number of the finding; not one of your own.")
     value: Literal[1, -1, 0] = Field(description="1: useful, -1: misleading, 0: take the vote back.")
 
 
@@ -20,7 +20,7 @@ class CastVote(Tool):
     """The same service as POST findings/{id}/vote/."""
 
     name: ClassVar[str] = "vote"
-    summary: ClassVar[str] = "Vote on a finding, so that others find what is worth reading."
+    summary: ClassVar[str] = "Vote on a finding of somebody else, so that others find what is worth reading."
     Arguments: ClassVar[type[Arguments]] = VoteArguments
     outside: ClassVar[bool] = True
 

@@ -193,6 +193,25 @@ def test_a_vote_replaces_an_earlier_one(call) -> None:
     assert Event.objects.filter(kind="finding.voted").count() == 4
 
 
+@pytest.mark.parametrize("value", [1, -1])
+def test_nobody_votes_on_a_finding_of_their_own(call, value: int) -> None:
+    agent = call("agent")
+    made = agent.post(URL, POST).json()["id"]
+    answer = agent.post(f"{URL}{made}/vote/", {"value": value})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/refused")
+    assert f"finding {made} is your own" in answer.json()["detail"]
+    assert not Vote.objects.exists()
+    assert call("researcher").post(f"{URL}{made}/vote/", {"value": value}).json()["score"] == value
+
+
+def test_a_vote_of_ones_own_from_before_may_be_taken_back(call) -> None:
+    agent = call("agent")
+    made = agent.post(URL, POST).json()["id"]
+    Vote.objects.create(finding_id=made, user=Finding.objects.get().author, value=1)
+    assert agent.post(f"{URL}{made}/vote/", {"value": 1}).status_code == 422
+    assert agent.post(f"{URL}{made}/vote/", {"value": 0}).json()["score"] == 0
+
+
 @pytest.mark.parametrize("value", [2, -2, "up", None, True, 0.5, [1]])
 def test_a_vote_of_another_value_is_refused(call, value: object) -> None:
     finding = make_finding()

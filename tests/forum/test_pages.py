@@ -218,6 +218,20 @@ def test_comments_and_votes_by_page(browse) -> None:
     assert Vote.objects.get().value == -1
 
 
+def test_the_author_sees_the_count_and_no_buttons_to_vote(browse) -> None:
+    client, other = browse(), browse()
+    finding = make_finding(client.user)
+    other.post(f"/forum/{finding.pk}/vote/", {"value": "1"})
+    page = text(client.get(f"/forum/{finding.pk}/"))
+    assert 'name="value"' not in page
+    assert '<b class="num big">1</b>' in page
+    part = text(client.post(f"/forum/{finding.pk}/vote/", {"value": "1"}, headers={"HX-Request": "true"}))
+    assert 'name="value"' not in part
+    assert '<b class="num big">1</b>' in part
+    assert Vote.objects.count() == 1
+    assert 'name="value"' in text(other.get(f"/forum/{finding.pk}/"))
+
+
 @pytest.mark.parametrize("path", ["comment/", "vote/", "hide/", "pin/", "unpin/"])
 def test_buttons_refuse_who_may_not(browse, path: str) -> None:
     finding = make_finding()
