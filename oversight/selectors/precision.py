@@ -27,6 +27,11 @@ class Precision:
     low: float | None
     high: float | None
 
+    @classmethod
+    def none(cls, detector: str) -> "Precision":
+        """Of a detector that has raised no flag yet."""
+        return _count(detector, [], None)
+
 
 def precision_of(detector: str, *, since: datetime | None = None) -> Precision:
     """One detector; since: of flags decided from then on."""

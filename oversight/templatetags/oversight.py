@@ -23,6 +23,12 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def rate(share: float | None) -> str:
+    """A small share in percent, to a tenth."""
+    return "–" if share is None else f"{share:.1%}"
+
+
+@register.filter
 def measured(number: float | None) -> str:
     """A statistic with four significant digits."""
     return "–" if number is None else f"{number:.4g}"

@@ -17,11 +17,10 @@ from experiments.selectors.api_experiments import experiment_of
 from experiments.views.access import action, is_fragment, objection, page, person, show
 from oversight.lifecycle import Level, Verdict
 from oversight.permissions import can_judge
+from oversight.selectors.detectors import detector_lines
 from oversight.selectors.inbox import approval_case, flag_case, flags_on, inbox, waiting_count
 from oversight.selectors.monitor import monitor_panel, monitor_state
-from oversight.selectors.precision import precisions
 from oversight.selectors.probes import probe_panel
-from oversight.selectors.settings import settings_by_name
 from oversight.selectors.watch import watch
 from oversight.services.decisions import decide_flag, reopen_flag
 from oversight.services.flags import claim_flag, flag_by_hand
@@ -76,9 +75,8 @@ def experiment_flags(request: HttpRequest, experiment_id: int) -> HttpResponse:
 
 @page
 def detectors_page(request: HttpRequest) -> HttpResponse:
-    """How often each detector was right."""
-    context = {"precisions": precisions(), "settings": settings_by_name(), "monitor": monitor_state()}
-    return show(request, "oversight/detectors.html", context)
+    """What looks, how often each was right, and on what it was measured."""
+    return show(request, "oversight/detectors.html", {"lines": detector_lines(), "monitor": monitor_state()})
 
 
 @action

@@ -9,10 +9,12 @@ from agents.services.admission import admit_outside
 from agents.services.campaigns import AgentPlan
 from agents.tools import TOOLS, parse
 from experiments.models import Experiment, Method
+from oversight.detectors import DETECTORS
 from oversight.models import Flag
+from oversight.services.calibrations import store
 from oversight.services.decisions import decide_flag
 from tests.agents.conftest import make_campaign, the_agent
-from tests.factories import make_method, make_user
+from tests.factories import make_benchmark, make_method, make_user
 from tests.oversight.conftest import agents_experiment, make_snapshot, raised
 from tests.pages.conftest import _plain_static_files, logged_in  # noqa: F401 - a fixture
 
@@ -142,6 +144,27 @@ def test_the_precision_page_shows_share_and_interval(reviewer):
     text = reviewer.get("/inbox/detectors/").content.decode()
     assert "100%" in text
     assert "21%–100%" in text
+
+
+def test_the_precision_page_lists_what_never_spoke_and_what_was_measured(reviewer, django_assert_max_num_queries):
+    """A reader sees what runs, not only what has accused somebody."""
+    raised(agents_experiment())  # by "replay"
+    raised(agents_experiment(), detector="a retired one")
+    first, second = make_benchmark("first"), make_benchmark("second")
+    for benchmark, n in ((first, 7), (first, 120), (second, 80)):
+        store(detector="near-duplicates", benchmark=benchmark, n=n, threshold=None, false_positive_rate=0.025)
+    with django_assert_max_num_queries(25):
+        text = reviewer.get("/inbox/detectors/").content.decode()
+    rows = {row.split("<")[0]: row.split("</tr>")[0] for row in text.split('<th scope="row" class="mono">')[1:]}
+    assert list(rows) == sorted([*DETECTORS.names(), "a retired one"])
+    assert "no flag yet" in rows["honeypot"]
+    assert "never calibrated" in rows["honeypot"]
+    assert "no flag yet" not in rows["replay"]
+    assert "not installed" in rows["a retired one"]
+    assert DETECTORS.get("near-duplicates").title in rows["near-duplicates"]
+    for told in ("first", "n = 120", "2.5%", "second", "n = 80"):
+        assert told in rows["near-duplicates"]
+    assert "n = 7<" not in rows["near-duplicates"]  # the newest of a benchmark counts
 
 
 def test_lists_take_the_same_number_of_queries_however_long_they_are(reviewer, django_assert_max_num_queries):
