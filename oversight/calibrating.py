@@ -1,21 +1,20 @@
 """Measures detectors on a benchmark's own honest work: scored experiments, and sessions made of their predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
 
 from experiments import scoring
 from experiments.inspecting import agreements
-from experiments.lifecycle import BenchmarkState, ExperimentState, RunState, Standing
+from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, RunState, Standing
 from experiments.models import Benchmark, Experiment, Run
 from metrics import wilson
 from oversight.detectors import DETECTORS, Detector, ExperimentDetector, SessionDetector
 from oversight.facts import Bits, SessionFacts, Upload
-from oversight.lifecycle import GAMING
-from oversight.models import Calibration, Decision
+from oversight.models import Calibration
 from oversight.selectors.experiment_facts import experiment_facts
 from oversight.selectors.predictions import bits_of_runs
 from oversight.selectors.references import References
@@ -32,13 +31,17 @@ MOST_RUNS = 600
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How often a detector spoke against honest work. n: experiments or sessions in which it could have."""
+    """How often a detector spoke against honest work. n: experiments or sessions in which it could have.
+
+    left_out: scored experiments of the benchmark that do not count as honest, by reason.
+    """
 
     detector: str
     benchmark: str
     n: int
     flags: int
     holds: int
+    left_out: Mapping[str, int]
 
     @property
     def rate(self) -> float | None:
@@ -55,7 +58,8 @@ class Measured:
 def calibrate(slugs: Sequence[str] = ()) -> list[Measured]:
     """Measure every detector on these benchmarks (all that are ready by default) and keep what came out.
 
-    Honest: scored, and no reviewer has found it gaming. A detector counts what it applies to.
+    Honest: scored, and nothing is held or was decided against it or what it descends from. A detector counts what it
+    applies to. Whoever judges holds before measuring measures right: a false hold that waits is left out, too.
     Opens ground truth: for the machine of an evaluation worker. Raises: GroundTruthError.
     """
     scoring.become_scorer()
@@ -71,11 +75,28 @@ def calibrate(slugs: Sequence[str] = ()) -> list[Measured]:
 
 
 def honest(benchmark: Benchmark) -> "QuerySet[Experiment]":
-    """Scored experiments that nobody has confirmed as gaming."""
-    gaming = Decision.objects.filter(verdict__in=GAMING).values("flag__experiment")
-    found: QuerySet[Experiment] = Experiment.objects.filter(benchmark=benchmark, state=ExperimentState.SCORED)
-    found = found.exclude(standing=Standing.DISQUALIFIED).exclude(pk__in=gaming.exclude(flag__experiment=None))
-    return found.order_by("-id")
+    """Scored experiments that count for what their method is: not held, judged or tainted."""
+    return _scored(benchmark).filter(suspect="").order_by("-id")
+
+
+def left_out(benchmark: Benchmark) -> dict[str, int]:
+    """How many scored experiments are not honest, by reason; each once, by the gravest."""
+    found = _scored(benchmark).exclude(suspect="").order_by("suspect").values_list("suspect")
+    return dict(found.annotate(count=Count("pk")))
+
+
+def _scored(benchmark: Benchmark) -> "QuerySet[Any]":
+    """With `suspect`, why one is not honest. Standing follows every verdict, and its reversal."""
+    gray = Q(standing=Standing.POLICY_GRAY)
+    whens = [
+        When(standing=Standing.DISQUALIFIED, then=Value("disqualified")),
+        When(standing=Standing.UNDER_REVIEW, then=Value("under review")),
+        When(standing=Standing.UNVERIFIED, then=Value("unverified")),
+        When(tainted_by__isnull=False, then=Value("tainted")),
+        When(gray & ~Q(method_class=MethodClass.POLICY_GRAY), then=Value("judged policy-gray")),
+    ]
+    rows = Experiment.objects.filter(benchmark=benchmark, state=ExperimentState.SCORED)
+    return rows.annotate(suspect=Case(*whens, default=Value(""), output_field=CharField()))
 
 
 def _on_experiments(benchmark: Benchmark) -> list[Measured]:
@@ -93,7 +114,7 @@ def _on_experiments(benchmark: Benchmark) -> list[Measured]:
             count[0] += 1
             count[1] += "flag" in levels and "hold" not in levels
             count[2] += "hold" in levels
-    return [Measured(name, benchmark.slug, *count) for name, count in counts.items()]
+    return _measured(benchmark, counts)
 
 
 def _on_sessions(benchmark: Benchmark) -> list[Measured]:
@@ -121,7 +142,15 @@ def _on_sessions(benchmark: Benchmark) -> list[Measured]:
                 count[0] += 1
                 count[1] += "flag" in levels and "hold" not in levels
                 count[2] += "hold" in levels
-    return [Measured(name, benchmark.slug, *count) for name, count in counts.items()]
+    return _measured(benchmark, counts)
+
+
+def _measured(benchmark: Benchmark, counts: Mapping[str, list[int]]) -> list[Measured]:
+    suspect = left_out(benchmark)
+    return [
+        Measured(name, benchmark.slug, n=n, flags=flags, holds=holds, left_out=suspect)
+        for name, (n, flags, holds) in counts.items()
+    ]
 
 
 def _upload(number: int, run: tuple[Bits, int, float], shares: list[float]) -> Upload:
@@ -153,6 +182,7 @@ def _keep(benchmark: Benchmark, measured: Measured) -> Calibration:
             "flags": measured.flags,
             "holds": measured.holds,
             "upper_95": measured.upper,
+            "left_out": dict(measured.left_out),
             "of": "sessions" if issubclass(DETECTORS.get(measured.detector), SessionDetector) else "experiments",
             "thresholds": _thresholds(measured.detector),
         },

@@ -19,7 +19,7 @@ class Command(BaseCommand):
         commands.add_parser("list", help="every detector with its thresholds and error rates")
         run = commands.add_parser("run", help="inspect an experiment now; writes no flag")
         run.add_argument("experiment", type=int)
-        measure = commands.add_parser("calibrate", help="measure on scored experiments, and keep the result")
+        measure = commands.add_parser("calibrate", help="measure on honest scored experiments, and keep the result")
         measure.add_argument("benchmarks", nargs="*", help="slugs; all that are ready by default")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -71,9 +71,13 @@ class Command(BaseCommand):
                     f"{each.detector:24} {each.benchmark:18} {each.n:>5} {each.flags:>5} {each.holds:>5} "
                     f"{each.rate:>7.2%} {each.upper:>7.2%}"
                 )
+        suspect = {each.benchmark: each.left_out for each in measured if each.left_out}
         idle: dict[str, list[str]] = {}
         for each in measured:
             if not each.n:
                 idle.setdefault(each.benchmark, []).append(each.detector)
         for benchmark, names in idle.items():
             self.stdout.write(f"nothing to measure on {benchmark}: {', '.join(names)}")
+        for benchmark, reasons in suspect.items():
+            told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+            self.stdout.write(f"left out on {benchmark}: {told} (judge what is held first: false holds are in it)")
