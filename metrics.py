@@ -136,14 +136,32 @@ class Arms:
     @cached_property
     def seed_variances(self) -> dict[str, float]:
         """Variance between runs of an arm beyond item-by-run noise; 0 where one seed cannot tell."""
-        return {name: self._seed_variance(rows) for name, rows in zip(self.names, self._correct, strict=True)}
+        return {
+            name: max(0.0, float(rows.mean(axis=1).var(ddof=1)) - self.run_noise[name]) if len(rows) > 1 else 0.0
+            for name, rows in zip(self.names, self._correct, strict=True)
+        }
+
+    @cached_property
+    def run_noise(self) -> dict[str, float]:
+        """Variance of one run's accuracy because runs differ on single questions; 0 where one seed cannot tell."""
+        return {name: self._run_noise(rows) for name, rows in zip(self.names, self._correct, strict=True)}
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """(arms, arms) covariance of the accuracies: questions and seeds."""
+        seeds = np.array([self.seed_variances[name] / self.seeds[name] for name in self.names])
+        return np.asarray(self.item_covariance + np.diag(seeds))
 
     def contrast(self, weights: Mapping[str, float]) -> Contrast:
         """Σ weight · accuracy. Raises: KeyError for an arm that is not there."""
-        u = self._vector(weights)
-        value = float(u @ np.array([self.means[name] for name in self.names]))
-        variance = float(u @ self._covariance @ u)
-        return Contrast(value, max(variance, 0.0), self._satterthwaite(u, variance))
+        value, variance, df = (float(part[0]) for part in self.contrasts(self._vector(weights)[None]))
+        return Contrast(value, variance, df)
+
+    def contrasts(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """Values, variances and Satterthwaite's degrees of freedom, (k,) each, of (k, arms) weights."""
+        values = weights @ np.array([self.means[name] for name in self.names])
+        variances = np.maximum(np.einsum("ka,ab,kb->k", weights, self.covariance, weights), 0.0)
+        return values, variances, self._satterthwaite(weights, variances)
 
     def ratio(self, numerator: Mapping[str, float], denominator: Mapping[str, float], level: float = 0.95) -> Estimate:
         """Numerator contrast over denominator contrast with Fieller's interval; a gap ≤ 0 has no value.
@@ -155,7 +173,7 @@ class Arms:
         estimate = partial(Estimate, n_items=self.n_items, n_seeds=n_seeds, level=level)
         if below.value <= 0:
             return estimate(None, None, None, None, False, reason=NO_GAP)
-        v12 = float(self._vector(numerator) @ self._covariance @ self._vector(denominator))
+        v12 = float(self._vector(numerator) @ self.covariance @ self._vector(denominator))
         ratio = above.value / below.value
         spread = max(above.variance - 2 * ratio * v12 + ratio**2 * below.variance, 0.0)
         se = math.sqrt(spread) / below.value
@@ -192,37 +210,31 @@ class Arms:
         low, high = np.quantile(above[keep] / below[keep], [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
-    @cached_property
-    def _covariance(self) -> Floats:
-        seeds = np.array([self.seed_variances[name] / self.seeds[name] for name in self.names])
-        return np.asarray(self.item_covariance + np.diag(seeds))
-
     def _vector(self, weights: Mapping[str, float]) -> Floats:
         unknown = set(weights) - set(self.names)
         if unknown:
             raise KeyError(f"no arm {sorted(unknown)}; arms: {', '.join(self.names)}")
         return np.array([weights.get(name, 0.0) for name in self.names])
 
-    def _seed_variance(self, rows: Floats) -> float:
+    def _run_noise(self, rows: Floats) -> float:
         seeds = len(rows)
         if seeds < 2:
             return 0.0
-        between = float(rows.mean(axis=1).var(ddof=1))
         run_effects = rows.mean(axis=1, keepdims=True) - rows.mean()
         noise = self._group_sums(rows - rows.mean(axis=0) - run_effects)  # (seeds, groups), item-by-run by question
         correction = self.n_groups / (self.n_groups - 1)
-        return max(0.0, between - correction * float(np.sum(noise**2)) / ((seeds - 1) * self.n_items**2))
+        return correction * float(np.sum(noise**2)) / ((seeds - 1) * self.n_items**2)
 
-    def _satterthwaite(self, u: Floats, variance: float) -> float:
-        noisy = [(n, float(w)) for n, w in zip(self.names, u, strict=True) if w and self.seed_variances[n] > 0]
-        parts = sum(
-            (weight**2 * self.seed_variances[name] / self.seeds[name]) ** 2 / (self.seeds[name] - 1)
-            for name, weight in noisy
-        )
-        if parts <= 0:  # also when a tiny seed part underflows: it then plays no role
-            return math.inf
-        fewest = min(self.seeds[name] for name, _ in noisy)
-        return max(variance**2 / parts, fewest - 1.0)
+    def _satterthwaite(self, weights: Floats, variances: Floats) -> Floats:
+        """(k,) degrees of freedom of (k, arms) weights; infinite where seeds add no variance."""
+        seeds = np.array([self.seeds[name] for name in self.names])
+        spread = np.array([self.seed_variances[name] for name in self.names]) / seeds  # (arms,), 0 for one seed
+        parts = np.square(weights**2 * spread) / np.maximum(seeds - 1, 1)  # (k, arms)
+        total = parts.sum(axis=1)  # 0 also when a tiny seed part underflows: it then plays no role
+        fewest = np.where(parts > 0, seeds - 1.0, math.inf).min(axis=1)
+        with np.errstate(over="ignore"):
+            found = np.square(variances) / np.where(total > 0, total, 1.0)
+        return np.where(total > 0, np.maximum(found, fewest), math.inf)
 
     def _group_sums(self, rows: Floats) -> Floats:
         """(k, items) -> (k, groups)."""
