@@ -15,6 +15,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from agents.live import CHANNEL
+from experiments.live import channel
 from experiments.permissions import can_view_lab
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class _Ears:
             with suppress(RedisError, OSError):
                 client = redis.asyncio.Redis.from_url(settings.REDIS_URL, health_check_interval=30)
                 async with client, client.pubsub() as heard:
-                    await heard.subscribe(CHANNEL)
+                    await heard.subscribe(channel(CHANNEL))
                     async for message in heard.listen():
                         if message["type"] == "message":
                             self._pass_on(json.loads(message["data"]))

@@ -14,11 +14,11 @@ from types import TracebackType
 import redis
 
 from agents.models import Action, Agent, Step
-from experiments.live import client
+from experiments.live import channel, client
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "aarweb:typing"
+CHANNEL = "typing"
 EVERY_SECONDS = 0.1
 
 
@@ -115,7 +115,7 @@ class Typing:
             if not text:
                 return
             try:
-                client().publish(CHANNEL, json.dumps({**self._about, "text": text}))
+                client().publish(channel(CHANNEL), json.dumps({**self._about, "text": text}))
             except redis.RedisError as error:
                 log.warning("live text was not sent: %s", error)
             except Exception:  # neither the step that speaks may die of it nor the one timer of all others

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from experiments.live import CHANNEL
+from experiments.live import CHANNEL, channel
 from experiments.selectors.api_events import events_after, last_number
 from experiments.serializers.evaluations import Event as EventSerializer
 
@@ -106,7 +106,7 @@ class _Listener:
             try:
                 client = redis.asyncio.Redis.from_url(settings.REDIS_URL, health_check_interval=30)
                 async with client, client.pubsub() as heard:
-                    await heard.subscribe(CHANNEL)
+                    await heard.subscribe(channel(CHANNEL))
                     async for message in heard.listen():
                         if message["type"] == "message":
                             self._stirred.add(int(message["data"]))

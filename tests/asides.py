@@ -32,7 +32,7 @@ class Aside(Thread):
         return self.made
 
 
-def waits(thread, seconds=3.0):
+def waits(thread, seconds=30.0):
     """Whether the thread comes to wait for a row that another transaction holds, instead of ending."""
     end = time.monotonic() + seconds
     while thread.is_alive() and time.monotonic() < end:

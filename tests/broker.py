@@ -5,6 +5,6 @@ from django.conf import settings
 
 
 def flush() -> None:
-    """FLUSHALL: everything that messages, caches and channels knew is gone."""
+    """FLUSHDB: all that messages, caches and channels knew is gone. Tests beside have databases of their own."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.flushall()
+        client.flushdb()

@@ -116,7 +116,8 @@
   };
 
   // What somebody just did stands in the page before the news of it. A fragment that was asked for before that shows
-  // the time before, so it is dropped and asked for again.
+  // the time before, so it is dropped and asked for again; so is one that comes after somebody has begun to use what it
+  // would replace.
   let wrote = 0;
   const sent = new WeakMap(); // htmx's context of a request -> when it left
 
@@ -129,7 +130,8 @@
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
     const element = ctx.sourceElement;
-    if (!sent.has(ctx) || !reads(ctx) || !element.matches("[data-live]") || sent.get(ctx) > wrote) return;
+    if (!sent.has(ctx) || !reads(ctx) || !element.matches("[data-live]")) return;
+    if (sent.get(ctx) > wrote && !(asked.has(element) && inUse(element))) return;
     event.preventDefault();
     want(element);
   });

@@ -15,7 +15,7 @@ from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
-START_SECONDS = 90
+START_SECONDS = 180
 
 
 def environment(**more: str) -> dict[str, str]:

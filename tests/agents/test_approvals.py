@@ -257,7 +257,7 @@ def test_two_people_at_the_same_instant_are_one_answer(campaign, script):
     people, start, came = [make_user("reviewer"), make_user("reviewer")], Barrier(2), []
 
     def answer(person, verb, **given):
-        start.wait(5)
+        start.wait(30)
         try:
             came.append(verb(user=person, approval_id=approval.pk, **given).state)
         except IllegalTransition:
@@ -269,6 +269,6 @@ def test_two_people_at_the_same_instant_are_one_answer(campaign, script):
         Thread(target=answer, args=(people[0], approve)),
         Thread(target=answer, args=(people[1], refuse), kwargs={"note": "no"}),
     ]
-    [each.start() for each in threads], [each.join(20) for each in threads]
+    [each.start() for each in threads], [each.join(60) for each in threads]
     approval.refresh_from_db()
     assert sorted(came) == sorted(["late", approval.state])

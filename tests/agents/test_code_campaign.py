@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available())),
 ]
 MODEL = "claude-opus-5-5"
-SECONDS = 240  # a bound; alone on two cores it takes about 60
+SECONDS = 480  # a bound; alone on two cores it takes about 60
 
 
 @pytest.fixture
@@ -62,12 +62,12 @@ def test_nine_researchers_write_run_and_share_code(
         crew.start("gpu", "evaluation")
         agents = agents_worker(tmp_path / "agents.log", threads=6, **variables)
         try:
-            wait_for(_code_is_run, seconds=60, what="a gpu worker that runs code")
+            wait_for(_code_is_run, what="a gpu worker that runs code")
             plans = [AgentPlan(researcher="claude", model=MODEL, direction=each.slug) for each in DIRECTIONS]
             started = time.monotonic()
             campaign = make_campaign(agents=plans, benchmark=words, budgets={"money": 50_000_000, "tokens": 50_000_000})
             wait_for(lambda: _ended(campaign), seconds=SECONDS, what="the end of nine agents' research")
-            wait_for(_monitored, seconds=60, what="nine readings of the monitor")
+            wait_for(_monitored, what="nine readings of the monitor")
             print(f"nine agents in {time.monotonic() - started:.1f} s")
         finally:
             agents.kill()

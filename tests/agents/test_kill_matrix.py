@@ -113,14 +113,14 @@ def test_a_worker_killed_in_any_phase_is_made_up_for(agents, start, settings, tm
         start(agents_worker, "survivor", **common)
         left = {}
         for point, victim in victims.items():
-            wait_for(markers[point].exists, seconds=60, what=f"the victim {point}")
+            wait_for(markers[point].exists, what=f"the victim {point}")
             if point == "while pausing":
                 pause_agent(user=reviewer, agent_id=agents[point].pk, reason="let me look")
                 assert state(agents[point]) == AgentState.PAUSING
             assert victim.kill() == -9
             left[point] = f"{state(agents[point])}: {' '.join(states(agents[point])) or 'nothing yet'}"
         taken_up = {point: agent for point, agent in agents.items() if point != "while waiting"}
-        wait_for(lambda: all(rests(agent) for agent in taken_up.values()), seconds=60, what="every step taken up")
+        wait_for(lambda: all(rests(agent) for agent in taken_up.values()), what="every step taken up")
         assert state(agents["while waiting"]) == AgentState.WAITING  # a row, whoever wrote it
         score(Experiment.objects.get())
         paused = agents["while pausing"]
@@ -128,7 +128,7 @@ def test_a_worker_killed_in_any_phase_is_made_up_for(agents, start, settings, tm
         assert Latch.objects.get().confirmed_at is not None
         assert Finding.objects.filter(author=paused.user_id).count() == 1  # nothing was done after the pause
         resume_agent(user=reviewer, agent_id=paused.pk, reason="go on")
-        wait_for(lambda: all(ends(agent) for agent in agents.values()), seconds=60, what="every agent's end")
+        wait_for(lambda: all(ends(agent) for agent in agents.values()), what="every agent's end")
     print(f"\n{'killed':<32}{'left behind':<44}{'then':<34}calls  failed steps  done twice  lost")
     for point, agent in agents.items():
         print(check(point, agent, left[point], api.requests))

@@ -16,7 +16,7 @@ AGENT = Agent(pk=7, campaign_id=3)
 def heard():
     """Texts as viewers get them, in order; waits until one is there."""
     with client().pubsub(ignore_subscribe_messages=True) as channel:
-        channel.subscribe(live.CHANNEL)
+        channel.subscribe(live.channel(live.CHANNEL))
         channel.get_message(timeout=30)  # the subscription itself
         yield lambda: json.loads(channel.get_message(timeout=30)["data"])["text"]
 

@@ -37,7 +37,7 @@ def test_new_findings_are_offered_without_moving_the_page(surf) -> None:
     assert not page.get_by_text("Fresh from an agent").is_visible()
     offer.click()
     page.get_by_role("link", name="Fresh from an agent").wait_for()
-    assert page.get_by_text("unread", exact=True).first.is_visible()
+    page.get_by_text("unread", exact=True).first.wait_for()
 
 
 def test_new_comments_and_votes_appear_without_reload_and_leave_what_is_typed(surf, thread) -> None:
@@ -72,7 +72,7 @@ def test_an_older_answer_does_not_undo_a_vote(surf, thread) -> None:
     held = []
     page.route(f"**/forum/{thread.pk}/", lambda route: held.append((route, route.fetch())), times=1)
     vote(user=member("agent"), finding_id=thread.pk, value=1)
-    for _ in range(100):
+    for _ in range(600):
         page.wait_for_timeout(50)
         if held:
             break
@@ -113,10 +113,10 @@ def test_searching_while_typing(surf) -> None:
     page.fill("#filter_search", "kernels")
     page.locator("mark", has_text="Kernel").wait_for()
     assert not page.get_by_text("Something else").is_visible()
-    assert "search=kernels" in page.url
+    page.wait_for_url("**search=kernels**")
     page.get_by_role("link", name="Error").click()
     page.get_by_text("No finding matches").wait_for()
-    assert "search=kernels" in page.url
+    page.wait_for_url("**search=kernels**")
 
 
 @pytest.mark.parametrize("width", [1280, 360])

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90
+START_SECONDS = 180
 CACHE = Path(os.environ["DATA_DIR"]) / "features-of-labs"  # of this test session, whatever its process
 # What the tests' own services and shell put there, and a lab must find out for itself.
 _NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "SEED_SECRET", "PORT", "BIND", "PUBLIC_URL")
@@ -40,7 +40,7 @@ def environment(data: Path, **more: str) -> dict[str, str]:
     return {**inherited, **common, **more}
 
 
-def manage(*arguments: str, data: Path, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
+def manage(*arguments: str, data: Path, timeout: float = 180, **more: str) -> subprocess.CompletedProcess[str]:
     """`manage.py ...`, as typed in another terminal; stdout and stderr together."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -55,7 +55,7 @@ def manage(*arguments: str, data: Path, timeout: float = 60, **more: str) -> sub
     )
 
 
-def wait_until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
+def wait_until(true: Callable[[], object], what: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -135,7 +135,7 @@ class Lab:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> int:
         """The status of a GET, 0 if nothing answers."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=15)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("GET", path, headers=headers or {})
             return connection.getresponse().status
@@ -148,7 +148,7 @@ class Lab:
         """Ends it as Ctrl-C does, and returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(timeout=40)
+        return self.process.wait(timeout=120)
 
 
 def survivors(processes: list[psutil.Process]) -> list[str]:

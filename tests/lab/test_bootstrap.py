@@ -137,7 +137,7 @@ def test_two_installations_do_not_meet(project):
         assert "Another `make` is installing into the same place" in waiting.stdout.readline()
         assert [path.name for path in (project / ".venv").iterdir()] == ["install.lock"]
         waiting.send_signal(signal.SIGINT)
-        assert waiting.wait(timeout=10) != 0
+        assert waiting.wait(timeout=60) != 0
 
 
 def test_an_interruption_is_one_sentence(installed):
@@ -159,7 +159,7 @@ def test_an_interruption_is_one_sentence(installed):
         assert "Virtual environment" in process.stdout.readline()
         time.sleep(1)  # pip has started, or is about to; the sentence is the same
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[0]
+        said = process.communicate(timeout=120)[0]
     finally:
         process.kill()  # or the next installation waits for its lock
     assert process.returncode == 1

@@ -38,11 +38,11 @@ def test_a_program_is_asked_with_its_own_signal(group, tmp_path):
         import signal, sys, time
         signal.signal(signal.SIGINT, lambda *_: sys.exit(print("asked by SIGINT")))
         print("ready")
-        time.sleep(60)
+        time.sleep(600)
     """
     group.start(program(tmp_path, code, stop_signal=signal.SIGINT), lines.append)
     wait_until(lambda: "ready" in lines, "its start")
-    assert group.stop(["one"], seconds=10) == []
+    assert group.stop(["one"], seconds=60) == []
     assert lines == ["ready", "asked by SIGINT"]
 
 
@@ -51,9 +51,9 @@ def test_a_program_that_does_not_listen_is_killed_and_named_with_all_it_started(
     code = """
         import signal, subprocess, sys, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         print(child.pid)
-        time.sleep(60)
+        time.sleep(600)
     """
     running = group.start(program(tmp_path, code), lines.append)
     wait_until(lambda: lines, "its start")
@@ -66,7 +66,7 @@ def test_what_a_dead_program_left_behind_is_killed(group, tmp_path):
     lines = []
     code = """
         import subprocess, sys
-        print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid)
+        print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
     """
     running = group.start(program(tmp_path, code), lines.append)
     wait_until(lambda: running.ended and lines, "its end")
@@ -83,7 +83,7 @@ def test_after_kill_9_of_the_owner_nothing_survives(tmp_path):
         sys.path.insert(0, {str(ROOT)!r})
         from pathlib import Path
         from aarweb.lab.processes import Group, Program
-        polite = "import time; print('ready', flush=True); time.sleep(60)"
+        polite = "import time; print('ready', flush=True); time.sleep(600)"
         stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + polite
         group, ready = Group(), []
         for name, code in (("polite", polite), ("stubborn", stubborn)):
@@ -98,11 +98,11 @@ def test_after_kill_9_of_the_owner_nothing_survives(tmp_path):
     )
     assert answer.returncode == -signal.SIGKILL
     processes = [psutil.Process(int(pid)) for pid in answer.stdout.split() if psutil.pid_exists(int(pid))]
-    wait_until(lambda: survivors(processes) == [], "the end of everything", 20)
+    wait_until(lambda: survivors(processes) == [], "the end of everything")
 
 
 def test_a_watchdog_that_was_killed_is_replaced_and_knows_all(group, tmp_path):
-    group.start(program(tmp_path, "import time; time.sleep(60)"), lambda line: None)
+    group.start(program(tmp_path, "import time; time.sleep(600)"), lambda line: None)
     first = group._watchdog
     first.kill()
     first.wait()
@@ -111,6 +111,6 @@ def test_a_watchdog_that_was_killed_is_replaced_and_knows_all(group, tmp_path):
     assert group._watchdog.poll() is None
     process = psutil.Process(group.running["one"].process.pid)
     group._watchdog.stdin.close()  # as if we had died
-    wait_until(lambda: survivors([process]) == [], "the program's end", 20)
-    group._watchdog.wait(timeout=10)
+    wait_until(lambda: survivors([process]) == [], "the program's end")
+    group._watchdog.wait(timeout=60)
     group.renew_watchdog()

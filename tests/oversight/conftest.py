@@ -29,18 +29,18 @@ def stop(monkeypatch):
         def slowly(*args, **fields):
             if current_thread() is early:
                 held.set()
-                assert go_on.wait(20)
+                assert go_on.wait(60)
             return known(*args, **fields)
 
         def run():
-            assert started.wait(20)
+            assert started.wait(60)
             return work()
 
         standing.append(go_on)
         monkeypatch.setattr(owner, name, slowly)
         early = Aside(run)
         started.set()
-        assert held.wait(20)
+        assert held.wait(60)
         return early, go_on
 
     yield begin

@@ -53,15 +53,17 @@ def test_logging_in_by_keyboard_alone(surf):
     user.password = make_password(PASSWORD, hasher="pbkdf2_sha256")  # the server does not know the tests' fast hash
     user.save()
     page = surf().open("/experiments/")
-    page.keyboard.type("vera")  # the first field has the focus
+    page.wait_for_function("document.activeElement.matches('input')")  # the first field gets the focus
+    page.keyboard.type("vera")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Experiments").wait_for()
+    page.wait_for_load_state("load")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.wait_for_function("document.activeElement.textContent === 'Skip to content'")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    page.wait_for_function("document.activeElement.id === 'main'")
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)], ids=["desk-light", "phone-dark"])
@@ -86,7 +88,7 @@ def test_figures_are_drawn_and_described(surf, lab, user):
     label = page.locator(".chart").first.get_attribute("aria-label")
     assert label.startswith("Dev PGR per seed. One mark per seed")
     page.get_by_text("Data as a table (3 rows)").click()
-    assert page.get_by_role("region", name="Data of: Dev PGR per seed").is_visible()
+    page.get_by_role("region", name="Data of: Dev PGR per seed").wait_for()
 
 
 def test_the_table_filters_itself_and_the_address_follows(surf, lab, user):
@@ -94,7 +96,7 @@ def test_the_table_filters_itself_and_the_address_follows(surf, lab, user):
     assert page.locator("tr[id^=experiment-]").count() == len(lab)
     page.get_by_label("State").select_option("failed")
     page.wait_for_url("**state=failed**")
-    assert page.locator("tr[id^=experiment-]").count() == 1
+    page.wait_for_function("() => document.querySelectorAll('tr[id^=experiment-]').length === 1")
     page.get_by_label("State").select_option("")
     page.get_by_label("Search").press_sequentially("gray one")
     page.wait_for_url("**search=gray**one**")
@@ -126,7 +128,7 @@ def test_a_new_experiment_by_hand(surf, lab, user):
     page.get_by_label("Alpha").wait_for()
     assert page.get_by_label("Title").input_value() == "By hand"
     assert page.get_by_label("Weight").count() == 0
-    assert page.url.endswith("/experiments/new/?method=logconf")
+    page.wait_for_url("**/experiments/new/?method=logconf")
     assert "csrf" not in page.url
     page.get_by_label("Alpha").fill("-1")
     surfer.follow(page.get_by_role("button", name="Submit experiment"))

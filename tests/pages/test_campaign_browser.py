@@ -12,6 +12,7 @@ from agents.models import Agent, Latch, Notebook, Step
 from agents.services.campaigns import AgentPlan
 from agents.services.control import confirm
 from agents.services.states import move_agent
+from experiments.models import Experiment
 from experiments.snapshots.models import Snapshot
 from experiments.snapshots.services import create_snapshot
 from tests.agents.conftest import make_campaign
@@ -87,6 +88,8 @@ def test_a_legend_of_many_leaves_a_phone_room_for_the_figure(surf, campaign):
         make_experiment(
             user=agent.user, benchmark=campaign.benchmarks.get(), state="scored", dev=0.3, campaign=campaign.pk
         )
+    for hours, row in enumerate(Experiment.objects.order_by("id")):  # moments apart, the axis has longer words
+        Experiment.objects.filter(pk=row.pk).update(finished_at=timezone.now() - timedelta(hours=hours))
     surfer = surf(campaign.created_by, width=360)
     page = surfer.open(f"/campaigns/{campaign.pk}/")
     assert surfer.draw_figures() == ["yes"]
@@ -122,7 +125,7 @@ def test_what_is_typed_on_a_card_takes_one_line_however_long_it_is(surf, campaig
     typed = page.locator(f"#agent-{agent.pk} [data-typing]")
     before = typed.bounding_box()["height"]
     with live.Typing(agent, Step(number=1)) as typing:
-        for _ in range(100):  # the second socket says nothing when it is open
+        for _ in range(500):  # the second socket says nothing when it is open
             typing.say("a sentence that goes on and on " * 10)
             page.wait_for_timeout(120)
             if "goes on" in typed.inner_text():
@@ -161,7 +164,7 @@ def test_text_is_typed_live_and_a_pause_is_confirmed_without_a_reload(surf, camp
     page.evaluate("() => { window.stays = true; }")
     typed = page.locator("#agent-live [data-typing]")
     with live.Typing(agent, step) as typing:
-        for _ in range(100):  # the second socket says nothing when it is open
+        for _ in range(500):  # the second socket says nothing when it is open
             typing.say("first ")
             page.wait_for_timeout(120)
             if "first" in typed.inner_text():
@@ -192,3 +195,34 @@ def test_text_is_typed_live_and_a_pause_is_confirmed_without_a_reload(surf, camp
     page.mouse.move(5, 890)
     page.wait_for_function("() => !document.querySelector('#latch-reviewer')")
     assert page.evaluate("window.stays")
+
+
+def test_a_form_that_is_opened_while_news_are_on_their_way_stays_open(surf, campaign):
+    """Whoever opens it after the page has asked for the controls, and before the answer, goes on typing in it."""
+    agent = campaign.agents.order_by("id").first()
+    surfer = surf(campaign.created_by)
+    page = surfer.open(f"/agents/{agent.pk}/")
+    surfer.wait_live()
+    held = []
+    page.route(f"**/agents/{agent.pk}/?part=controls", lambda route: held.append((route, route.fetch())), times=1)
+    with transaction.atomic():
+        move_agent(agent, AgentState.THINKING, doing="observing")
+    for _ in range(600):
+        page.wait_for_timeout(50)
+        if held:
+            break
+    page.locator("#agent-controls summary", has_text="Pause now").click()
+    reason = page.locator("#agent-controls").get_by_label("Reason").locator("visible=true")
+    reason.fill("this looks odd")
+    page.evaluate("""() => {
+        window.answered = false;
+        const note = ({detail: {ctx}}) => { window.answered ||= ctx.sourceElement.id === 'agent-controls'; };
+        document.addEventListener('htmx:after:request', note);
+    }""")
+    ((route, old),) = held
+    route.fulfill(response=old)
+    page.wait_for_function("() => window.answered")
+    page.wait_for_timeout(300)  # until it would stand in the page
+    assert reason.input_value() == "this looks odd"
+    reason.press("Enter")
+    page.get_by_text(f"{agent.name} is pausing.").wait_for()

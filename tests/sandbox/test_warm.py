@@ -39,7 +39,7 @@ def test_one_that_died_while_it_waited_is_replaced(children):
         pass
     (doomed,) = waiting(children)
     doomed.end()
-    doomed.wait(10)
+    doomed.wait(60)
     with children.take() as child:
         assert child.sandbox.running
 
@@ -54,7 +54,7 @@ def test_those_that_wait_in_vain_are_given_up(children, monkeypatch):
     monkeypatch.setattr(warm, "IDLE_SECONDS", 0.3)
     with children.take():
         (idle,) = waiting(children)
-    assert idle.wait(20).reason is sandbox.Reason.ASKED
+    assert idle.wait(60).reason is sandbox.Reason.ASKED
     assert not children._waiting
     with children.take() as child:
         assert child.sandbox.running

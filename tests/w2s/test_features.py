@@ -1,5 +1,6 @@
 """The feature cache: right numbers, computed once, whole after a kill, shared by processes."""
 
+import os
 import subprocess
 import sys
 import time
@@ -204,13 +205,14 @@ def test_the_list_says_what_an_entry_is(cache: Path) -> None:
 
 def test_collecting_deletes_what_nobody_opened_and_opening_keeps_it(cache: Path) -> None:
     old = text_features(MODEL, TEXTS[:4], layers=[1], cache_dir=cache).key
-    time.sleep(0.6)
+    long_ago = time.time() - 3600
+    os.utime(cache / "features" / old, (long_ago, long_ago))
     new = text_features(MODEL, TEXTS, layers=[1], cache_dir=cache).key
-    assert [entry.key for entry in collect(cache, unused_seconds=0.5)] == [old]
+    assert [entry.key for entry in collect(cache, unused_seconds=600)] == [old]
     assert [entry.key for entry in entries(cache)] == [new]
-    time.sleep(0.6)
+    os.utime(cache / "features" / new, (long_ago, long_ago))
     text_features(MODEL, TEXTS, layers=[1], cache_dir=cache)
-    assert collect(cache, unused_seconds=0.5) == []
+    assert collect(cache, unused_seconds=600) == []
 
 
 def test_collecting_leaves_an_extraction_alone_and_sweeps_up_after_a_dead_one(cache: Path) -> None:

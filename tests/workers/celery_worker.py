@@ -46,7 +46,7 @@ class Worker:
         """In order; killed if that takes too long."""
         self._signal(signal.SIGTERM)
         try:
-            self.process.wait(timeout=15)
+            self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -82,7 +82,7 @@ class Crew:
             print(f"--- {worker.log.name}\n{worker.log.read_text()[-6000:]}")
 
 
-def wait_for(condition, seconds: float = 60.0, what: str = "the condition"):
+def wait_for(condition, seconds: float = 180.0, what: str = "the condition"):
     """The first true answer of `condition`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -35,7 +35,7 @@ def lab(registered, settings, crew):
     flush()
     crew.start("gpu", "evaluation")
     request_preparation(user=make_user("admin"), slug="words")
-    wait_for(is_ready, seconds=90, what="a ready benchmark")
+    wait_for(is_ready, what="a ready benchmark")
     yield crew
     crew.print_logs()
 
@@ -86,7 +86,7 @@ def test_a_worker_killed_in_the_middle_is_made_up_for_exactly_once(lab, tmp_path
     wait_for(lambda: waits(experiment), what="training")
     lab.start("gpu")[0].kill()
     lab.start("gpu")
-    wait_for(lambda: is_scored(experiment), seconds=90, what="a score after the kill")
+    wait_for(lambda: is_scored(experiment), what="a score after the kill")
     assert len(marker.read_text().splitlines()) == 2  # taken up twice
     assert set(experiment.runs.values_list("attempt", flat=True)) == {2}
     assert Prediction.objects.count() == 6  # finished once
@@ -107,7 +107,7 @@ def test_cancelling_stops_a_training_in_the_middle(lab):
     wait_for(lambda: waits(experiment), what="training")
     cancel_experiment(user=experiment.submitter, experiment_id=experiment.pk)
     after = submit()
-    wait_for(lambda: state_of(after) == ExperimentState.SCORED, seconds=30, what="the next experiment")
+    wait_for(lambda: state_of(after) == ExperimentState.SCORED, what="the next experiment")
     assert state_of(experiment) == ExperimentState.CANCELLED
     assert not Prediction.objects.filter(run__experiment=experiment).exists()
 
@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_every_time_is_given_up(lab, settings):
     experiment = submit("patient", options={"seconds": 60})
     wait_for(lambda: waits(experiment), what="training")
     lab.start("gpu")[0].kill()
-    wait_for(lambda: reap().failed == 3, seconds=LEASE_SECONDS + 10, what="giving up")
+    wait_for(lambda: reap().failed == 3, what="giving up")
     assert state_of(experiment) == ExperimentState.FAILED
     assert "stopped renewing its lease once (last: gpu@test)" in Experiment.objects.get(pk=experiment.pk).error
 
