@@ -13,7 +13,7 @@ from pathlib import Path
 
 import django
 
-HOLD_SECONDS = 120
+HOLD_SECONDS = 600
 
 
 def main(point: str, agent_id: int, marker: Path) -> None:
