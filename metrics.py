@@ -6,7 +6,7 @@ freedom), Cameron and Miller 2015 (several items of one question). numpy and sci
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 WEAK, CANDIDATE, CEILING, VANILLA = "weak", "candidate", "ceiling", "vanilla"
 MEASURABLE_GAP_OVER_SE = 4.0  # below it intervals are wide or unbounded: the ratio says nothing
 NO_GAP = "the ceiling is not above the weak teacher, so there is no gap to recover"
+BLOCK = 2**20  # questions drawn at a time by the bootstrap: some 25 MB
 UNBOUNDED = "the gap is within its own noise, so no bounded interval exists"
 
 
@@ -195,13 +196,14 @@ class Arms:
 
         A cross-check that is about a quarter wider than Fieller's interval, not the answer.
         """
-        weights = rng.multinomial(self.n_groups, np.full(self.n_groups, 1 / self.n_groups), size=resamples)
-        items = weights.astype(np.float64) @ np.bincount(self._codes)  # items drawn per resample
-        means = {}
-        for name, rows in zip(self.names, self._correct, strict=True):
-            accuracies = (weights @ self._group_sums(rows).T) / items[:, None]  # (resamples, seeds)
-            drawn = rng.integers(len(rows), size=accuracies.shape)
-            means[name] = np.take_along_axis(accuracies, drawn, axis=1).mean(axis=1)
+        drawn: dict[str, list[Floats]] = {name: [] for name in self.names}
+        for weights in self._question_weights(resamples, rng):
+            items = weights @ np.bincount(self._codes)  # items drawn per resample
+            for name, rows in zip(self.names, self._correct, strict=True):
+                accuracies = (weights @ self._group_sums(rows).T) / items[:, None]  # (block, seeds)
+                runs = rng.integers(len(rows), size=accuracies.shape)
+                drawn[name].append(np.take_along_axis(accuracies, runs, axis=1).mean(axis=1))
+        means = {name: np.concatenate(blocks) for name, blocks in drawn.items()}
         above = sum((weight * means[name] for name, weight in numerator.items()), np.zeros(resamples))
         below = sum((weight * means[name] for name, weight in denominator.items()), np.zeros(resamples))
         if (below <= 0).mean() > (1 - level) / 2:
@@ -209,6 +211,15 @@ class Arms:
         keep = below > 0
         low, high = np.quantile(above[keep] / below[keep], [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
+
+    def _question_weights(self, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+        """How often each question is drawn, (block, groups), in blocks that bound memory."""
+        block = max(1, BLOCK // self.n_groups)
+        for start in range(0, resamples, block):
+            rows = min(block, resamples - start)
+            drawn = rng.integers(self.n_groups, size=(rows, self.n_groups)) + self.n_groups * np.arange(rows)[:, None]
+            counts = np.bincount(drawn.ravel(), minlength=rows * self.n_groups)
+            yield counts.reshape(rows, self.n_groups).astype(np.float64)
 
     def _vector(self, weights: Mapping[str, float]) -> Floats:
         unknown = set(weights) - set(self.names)

@@ -11,7 +11,6 @@ from agents.models import Agent
 from experiments.models import Benchmark, Evaluation, Experiment, Upload
 from experiments.services.leases import LeaseLost
 from oversight.detectors import DETECTORS, Detector, ExperimentDetector, SessionDetector, Suspicion, capped
-from oversight.detectors._statistics import benjamini_hochberg
 from oversight.facts import ExperimentFacts, SessionFacts
 from oversight.lifecycle import FlagState
 from oversight.models import Flag
@@ -23,6 +22,7 @@ from oversight.services.flags import Subject, lock_subjects, raise_flag
 from oversight.services.inspections import Claim, claim_inspection, fail_inspection, finish_inspection
 from oversight.services.probes import probe_if_leading
 from oversight.services.readings import request_reading
+from transferstats.many import benjamini_hochberg
 
 log = logging.getLogger(__name__)
 

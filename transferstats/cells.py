@@ -1,5 +1,6 @@
 """One cell of a transfer study: four arms over the same items, and what their contrasts say of the PGR."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,9 +46,17 @@ class Cell:
         groups: ArrayLike | None = None,
     ) -> None:
         given = dict(zip(ARMS, (weak, candidate, vanilla, ceiling), strict=True))
-        self.correct = {name: _checked(name, rows) for name, rows in given.items()}
-        self.groups = None if groups is None else np.asarray(groups)
-        self.arms = Arms(self.correct, self.groups)
+        for name, rows in given.items():
+            if not np.isin(np.asarray(rows), (0, 1)).all():
+                raise ValueError(f"{name}: correctness must be 0 or 1")
+        self.arms = _arms(given, groups)
+
+    @classmethod
+    def of_shares(cls, correct: Mapping[str, ArrayLike], groups: ArrayLike | None = None) -> "Cell":
+        """A cell in which a row may stand for several runs: shares of right answers, in [0, 1]."""
+        cell = cls.__new__(cls)
+        cell.arms = _arms(correct, groups)
+        return cell
 
     @cached_property
     def accuracies(self) -> Floats:
@@ -82,6 +91,11 @@ class Cell:
     def ratio(self, reference: str = WEAK) -> float | None:
         """(candidate − reference) / gap; None where the gap is not above 0."""
         return self.psi(0.0, reference).value / self.gap.value if self.gap.value > 0 else None
+
+    def ratio_se(self, reference: str = WEAK) -> float | None:
+        """Standard error of the ratio by the delta method, for weights; None where there is no ratio."""
+        ratio = self.ratio(reference)
+        return None if ratio is None else self.psi(ratio, reference).se / self.gap.value
 
     def psi(self, theta: float, reference: str = WEAK) -> Contrast:
         """The contrast that is 0 where the ratio is θ, with its own degrees of freedom."""
@@ -141,17 +155,18 @@ def _line(reference: str) -> Floats:
 _LINES = {reference: _line(reference) for reference in (WEAK, VANILLA)}
 
 
-def _checked(name: str, rows: ArrayLike) -> Floats:
-    found = np.asarray(rows, dtype=np.float64)
-    if found.ndim != 2:
-        raise ValueError(f"{name}: correctness must be (seeds, items), not {found.shape}")
-    if len(found) < 2 and (name != WEAK or not len(found)):
-        raise ValueError(f"{name}: {len(found)} seeds, two are needed to tell how seeds differ")
-    if found.shape[1] < 2:
-        raise ValueError(f"{name}: {found.shape[1]} items, two are needed to tell how items differ")
-    if not np.isin(found, (0.0, 1.0)).all():
-        raise ValueError(f"{name}: correctness must be 0 or 1")
-    return found
+def _arms(correct: Mapping[str, ArrayLike], groups: ArrayLike | None) -> Arms:
+    for name, rows in correct.items():
+        found = np.asarray(rows, dtype=np.float64)
+        if found.ndim != 2:
+            raise ValueError(f"{name}: correctness must be (seeds, items), not {found.shape}")
+        if len(found) < 2 and (name != WEAK or not len(found)):
+            raise ValueError(f"{name}: {len(found)} seeds, two are needed to tell how seeds differ")
+        if found.shape[1] < 2:
+            raise ValueError(f"{name}: {found.shape[1]} items, two are needed to tell how items differ")
+        if not ((found >= 0) & (found <= 1)).all():  # also where one is NaN
+            raise ValueError(f"{name}: correctness must be in [0, 1]")
+    return Arms({name: correct[name] for name in ARMS}, groups)
 
 
 def _in_se(contrast: Contrast) -> float:

@@ -24,7 +24,8 @@ class Outcome(StrEnum):
 class Verdict:
     """One cell's outcome and what it rests on; ratios are PGR, levels one-sided.
 
-    pgr: None where the ceiling is not above the weak teacher. lower, upper: None where unbounded.
+    pgr, pgr_se: estimate and delta-method SE; None where the ceiling is not above the weak teacher.
+    lower, upper: None where unbounded.
     p_transfers, p_does_not_transfer: of PGR ≤ θ_min, of PGR ≥ θ_min. p_harms: of PGR ≥ 0.
     All three are 1 in a cell that is not measurable: it supports no claim.
     positive_but_small: the lower bound lies above 0, but not above θ_min ("positive but small or unresolved").
@@ -35,6 +36,7 @@ class Verdict:
     theta_min: float
     alpha: float
     pgr: float | None
+    pgr_se: float | None
     lower: float | None
     upper: float | None
     gap: float
@@ -74,6 +76,7 @@ def judge(cell: Cell, theta_min: float = THETA_MIN, alpha: float = ALPHA) -> Ver
         theta_min=theta_min,
         alpha=alpha,
         pgr=cell.ratio(),
+        pgr_se=cell.ratio_se(),
         lower=lower,
         upper=upper,
         gap=cell.gap.value,

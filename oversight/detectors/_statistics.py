@@ -1,11 +1,9 @@
 """Small statistics that several detectors share."""
 
 import math
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betainc, log_ndtr, ndtr
 
 
@@ -34,16 +32,3 @@ def expected_maximum(k: int) -> float:
     grid = np.linspace(-9, 9, 20_001)
     cdf = ndtr(grid) ** k
     return float(np.trapezoid((grid >= 0) - cdf, grid))
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """The q-value of each p-value: the least false discovery rate at which it would be reported.
-
-    Source: Benjamini and Hochberg 1995.
-    """
-    order = np.argsort(p_values)
-    ranked = np.asarray(p_values, dtype=float)[order] * len(p_values) / np.arange(1, len(p_values) + 1)
-    q = np.minimum.accumulate(ranked[::-1])[::-1]
-    out: NDArray[np.float64] = np.empty(len(p_values))
-    out[order] = np.minimum(q, 1.0)
-    return [float(value) for value in out]
