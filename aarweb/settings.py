@@ -156,6 +156,7 @@ MONITOR_DOLLARS_PER_DAY = env.integer("MONITOR_DOLLARS_PER_DAY", 5, least=0, mos
 MONITOR_MODEL = env.text("MONITOR_MODEL") or CLAUDE_MODEL
 
 AUTOSTART = env.flag("AUTOSTART", True)  # a new lab's first campaign: nine search researchers, which need no key
+HIDDEN_WORDS = "forum.hidden_texts.hidden_words"  # what records do not repeat; see experiments/hidden_words.py
 WRITE_GUARD = "agents.guard.AgentGuard"  # what an agent writes is held and paid for; see experiments/guard.py
 METHOD_VERDICT = "oversight.services.effects.verdict_on_method"  # what a run that is submitted later takes over
 EVENT_LISTENERS = ["notifications.services.telling.on_event"]  # told of every event in its own transaction

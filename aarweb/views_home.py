@@ -43,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= _now(request)
     if part in ("", "events"):
         context |= {
-            "events": latest_events(campaign=number),
+            "events": latest_events(request.user, campaign=number),
             "events_url": f"{request.path}?part=events&campaign={number}",
         }
     if part in ("", "benchmarks"):

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import DatabaseError
 
 from experiments.feed import FRAME_EVENTS, Feed, Sent, following
-from experiments.permissions import can_view_lab
+from experiments.permissions import can_read_hidden, can_view_lab
 from experiments.serializers.fields import LARGEST_NUMBER
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class CampaignStream(AsyncWebsocketConsumer):
 
     channel_layer_alias = "none"  # the feed wakes it, and goes on without Redis; a layer that is gone would end it
     _task: asyncio.Task[None] | None = None
+    _reads_hidden = False
 
     async def connect(self) -> None:
         """Accepts people who may view the lab; refusals come before the handshake ends."""
@@ -62,7 +63,7 @@ class CampaignStream(AsyncWebsocketConsumer):
         while True:
             events = await feed.after(last)
             if events:
-                await self.send(text_data=_frame(events))
+                await self.send(text_data=_frame(events, whole=self._reads_hidden))
                 last = events[-1].number
                 if len(events) < FRAME_EVENTS:
                     await asyncio.sleep(FRAME_SECONDS)
@@ -78,6 +79,7 @@ class CampaignStream(AsyncWebsocketConsumer):
     def _may_watch(self) -> bool:
         """Asked anew: accounts are disabled, tokens revoked, sessions ended while sockets are open."""
         user = get_user_model().objects.filter(pk=self.scope["user"].pk, is_active=True).first()
+        self._reads_hidden = user is not None and can_read_hidden(user)
         still_valid = self.scope.get("still_valid")  # whatever let the caller in may say that it no longer does
         return user is not None and can_view_lab(user) and (still_valid is None or still_valid())
 
@@ -88,5 +90,5 @@ def _number(text: Any) -> int | None:
     return int(digits) if valid and int(digits) <= LARGEST_NUMBER else None
 
 
-def _frame(events: list[Sent]) -> str:
-    return f'{{"events":[{",".join(each.text for each in events)}]}}'
+def _frame(events: list[Sent], *, whole: bool) -> str:
+    return f'{{"events":[{",".join(each.text if whole else each.told for each in events)}]}}'

@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import redis.asyncio
@@ -19,9 +19,11 @@ from django.conf import settings
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
+from experiments.hidden_words import all_hidden
 from experiments.live import CHANNEL, channel
 from experiments.selectors.api_events import events_after, last_number
 from experiments.serializers.evaluations import Event as EventSerializer
+from experiments.unsaid import Unsaid
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +35,11 @@ GATHER_SECONDS = 0.03  # a burst of commits costs one read
 
 
 class Sent(NamedTuple):
-    """An event's number and its JSON, as the API's serializer shows it."""
+    """An event's number and its JSON, as the API's serializer shows it. told: the same without what was hidden."""
 
     number: int
     text: str
+    told: str
 
 
 class Feed:
@@ -47,6 +50,7 @@ class Feed:
         self.viewers = 0
         self.last = -1
         self._recent: deque[Sent] = deque(maxlen=KEPT_EVENTS)  # consecutive, up to `last`
+        self._hidden: Unsaid | None = None  # what `told` of these leaves out
         self._grown = asyncio.Event()
         self._reading = asyncio.Lock()
 
@@ -55,7 +59,11 @@ class Feed:
         async with self._reading:
             if self.last < 0:
                 self.last = await database_sync_to_async(last_number)(self.campaign)
-            while fresh := await _rows(self.campaign, self.last):
+            hidden = await database_sync_to_async(all_hidden)()
+            if self._hidden is not None and hidden is not self._hidden:
+                self._recent = deque((_told(each, hidden) for each in self._recent), maxlen=KEPT_EVENTS)
+            self._hidden = hidden
+            while fresh := await _rows(self.campaign, self.last, hidden):
                 self._recent.extend(fresh)
                 self.last = fresh[-1].number
                 self._grown.set()
@@ -70,7 +78,7 @@ class Feed:
         if self._recent and self._recent[0].number <= number + 1:
             start = number + 1 - self._recent[0].number
             return [self._recent[i] for i in range(start, min(start + FRAME_EVENTS, len(self._recent)))]
-        found: list[Sent] = await _rows(self.campaign, number)
+        found: list[Sent] = await _rows(self.campaign, number, None)
         return found
 
     async def wait(self, number: int, seconds: float) -> None:
@@ -154,6 +162,22 @@ def following(campaign: int) -> Iterator[Feed]:
 
 
 @database_sync_to_async
-def _rows(campaign: int, after: int) -> list[Sent]:
+def _rows(campaign: int, after: int, hidden: Unsaid | None) -> list[Sent]:
+    """hidden: as it is now, if it is not given."""
+    unsaid = all_hidden() if hidden is None else hidden
     shown = EventSerializer(events_after(campaign, after)[:FRAME_EVENTS], many=True).data
-    return [Sent(each["number"], json.dumps(each, ensure_ascii=False, separators=(",", ":"))) for each in shown]
+    return [_sent(each, unsaid) for each in shown]
+
+
+def _sent(event: dict[str, Any], hidden: Unsaid) -> Sent:
+    told = {**event, "payload": hidden.taken_out(event["payload"])} if hidden else event
+    text = _json(event)
+    return Sent(event["number"], text, text if told == event else _json(told))
+
+
+def _told(sent: Sent, hidden: Unsaid) -> Sent:
+    return _sent(json.loads(sent.text), hidden)
+
+
+def _json(event: dict[str, Any]) -> str:
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))

@@ -21,6 +21,11 @@ def can_view_lab(user: "Actor") -> bool:
     return _has(user, "view_lab")
 
 
+def can_read_hidden(user: "Actor") -> bool:
+    """What people took out of sight: whoever may do so."""
+    return _has(user, "curate_forum")
+
+
 def can_use_api(user: "Actor") -> bool:
     """Anything of the API at all: accounts without a role have nothing."""
     return can_view_lab(user) or can_submit(user)

@@ -1,20 +1,17 @@
 """What of a campaign lies in the forum: findings with what they cite, comments, votes. Hidden ones stay behind."""
 
 import re
-from collections.abc import Iterator
-from itertools import chain
 from typing import Any, Literal
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from experiments.archives.columns import Column, Row
 from experiments.archives.left_out import LeftOut
-from experiments.archives.models import ImportedRow
 from experiments.archives.parts import imported_ids
 from experiments.archives.tables import Names, Scope, Table, World
-from experiments.archives.unsaid import Unsaid
 from experiments.errors import InvalidInput
 from experiments.texts import clean_line
+from forum.hidden_texts import hidden_words
 from forum.models import (
     MOST_BODY,
     MOST_COMMENT,
@@ -34,7 +31,7 @@ _REDACTED = 1_000  # characters by which what stands for a secret may make a tex
 
 def collect(scope: Scope) -> None:
     """Findings of the campaign and those they build on, as far as nobody hid them; the experiments they cite."""
-    scope.unsaid = Unsaid(_hidden_texts())
+    scope.unsaid = hidden_words()
     if scope.imported is not None:
         shown = Finding.objects.shown().filter(pk__in=imported_ids(scope, "findings"))
         scope.ids["findings"] = set(shown.values_list("pk", flat=True))
@@ -48,18 +45,6 @@ def collect(scope: Scope) -> None:
     scope.ids["findings"] = found
     cited = FindingExperiment.objects.filter(finding__in=found).values_list("experiment", flat=True)
     scope.ids.setdefault("experiments", set()).update(cited)
-
-
-def _hidden_texts() -> Iterator[str]:
-    """Of the whole lab: an agent reads findings of other campaigns, too. Also as they came, if they were imported."""
-    hides = Hide.objects.standing()
-    findings = Finding.objects.filter(pk__in=hides.values("finding"))
-    comments = Comment.objects.filter(Q(finding__in=findings) | Q(pk__in=hides.values("comment")))
-    yield from chain.from_iterable(findings.values_list("title", "body"))
-    yield from comments.values_list("body", flat=True)
-    for table, ids in (("findings", findings.values("pk")), ("comments", comments.values("pk"))):
-        came = ImportedRow.objects.filter(Q(local_id__in=ids), table=table, original__has_key="body")
-        yield from came.values_list("original__body", flat=True)
 
 
 class Findings(Table):

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from experiments.permissions import can_read_hidden
+
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
@@ -13,4 +15,4 @@ def can_write(user: "Actor") -> bool:
 
 def can_curate(user: "Actor") -> bool:
     """Hide what should not be read, with a reason, and pin what everybody should read: people only."""
-    return user.has_perm("experiments.curate_forum")
+    return can_read_hidden(user)

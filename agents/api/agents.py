@@ -12,6 +12,7 @@ from agents.serializers.budgets import amounts
 from agents.services.control import message_agent, pause_agent, resume_agent, stop_agent
 from experiments.api.access import caller
 from experiments.api.reading import link, page, read_body, read_query
+from experiments.hidden_words import hidden_from
 from experiments.serializers.fields import ReasonInput, page_of
 
 
@@ -50,7 +51,9 @@ class Transcript(APIView):
         agent = agent_of(request.user, agent_id)
         query = read_query(shapes.TranscriptQuery, request)
         found = list(entries_after(agent, query["after"])[: query["page_size"] + 1])
-        shown = found[: query["page_size"]]
+        shown, hidden = found[: query["page_size"]], hidden_from(request.user)
+        for each in shown:
+            each.content = hidden.taken_out(each.content)
         following = link(request, after=shown[-1].number) if len(found) > len(shown) else None
         return Response({"results": shapes.EntryFacts(shown, many=True).data, "next": following})
 

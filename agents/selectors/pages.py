@@ -14,9 +14,11 @@ from agents.selectors.cards import Card, cards
 from agents.services.budgets import Left, left
 from agents.services.transcript import read_notebook
 from experiments.errors import NotFound
+from experiments.hidden_words import hidden_from
 from experiments.lifecycle import ExperimentState, Standing
 from experiments.models import Experiment
 from experiments.snapshots.diffs import Difference, compare
+from experiments.unsaid import Unsaid
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -108,14 +110,15 @@ def agent_page_of(user: "Actor", agent_id: int, *, before: int | None = None) ->
     found = Entry.objects.filter(agent=agent).exclude(kind=Entry.Kind.RESULTS).select_related("step")
     found = found.filter(number__lt=before) if before else found
     entries = list(found.order_by("-number")[: ENTRIES_SHOWN + 1])
+    hidden = hidden_from(user)
     more, entries = len(entries) > ENTRIES_SHOWN, entries[:ENTRIES_SHOWN][::-1]
     own = Experiment.objects.filter(submitter=agent.user_id).select_related("benchmark", "method")
     return AgentPage(
         card=cards([agent], Agent.objects.filter(pk=agent.pk))[0],
         campaign=agent.campaign,
-        said=_said(entries),
+        said=_said(entries, hidden),
         older=entries[0].number if more else None,
-        notebook=read_notebook(agent),
+        notebook=_read(read_notebook(agent), hidden),
         budgets=left(agent),
         experiments=list(own.defer("hypothesis", "search").order_by("-id")[:EXPERIMENTS_SHOWN]),
         history=list(agent.latches.exclude(released_at=None).select_related("set_by", "released_by")[:10]),
@@ -131,8 +134,18 @@ def notebook_page_of(user: "Actor", agent_id: int, version: int) -> NotebookPage
     latest = read_notebook(agent)
     if version not in found or latest is None:
         raise NotFound(f"no version {version} of the notebook of agent {agent_id}")
+    hidden = hidden_from(user)
+    for each in found.values():
+        _read(each, hidden)
     before = {"notebook": found[version - 1].body} if version - 1 in found else {}
     return NotebookPage(agent, found[version], latest.version, compare(before, {"notebook": found[version].body}))
+
+
+def _read(book: Notebook | None, hidden: Unsaid) -> Notebook | None:
+    """As this reader may read it; the row stays as it is."""
+    if book is not None:
+        book.body = hidden.taken_out(book.body)
+    return book
 
 
 def _best(column: str, keys: list[int]) -> dict[int, float]:
@@ -142,16 +155,17 @@ def _best(column: str, keys: list[int]) -> dict[int, float]:
     return dict(counted.values_list(column).annotate(best=Max("dev_pgr")).order_by())
 
 
-def _said(entries: list[Entry]) -> list[Said]:
+def _said(entries: list[Entry], hidden: Unsaid) -> list[Said]:
     actions: dict[tuple[int, str], Action] = {}
     for action in Action.objects.filter(step__in=[entry.step_id for entry in entries if entry.step_id]):
+        action.result = hidden.taken_out(action.result)
         actions[action.step_id, action.call_id] = action
-    return [_message(entry, actions) for entry in entries]
+    return [_message(entry, hidden.taken_out(entry.content), actions) for entry in entries]
 
 
-def _message(entry: Entry, actions: dict[tuple[int, str], Action]) -> Said:
+def _message(entry: Entry, content: list[dict[str, Any]], actions: dict[tuple[int, str], Action]) -> Said:
     texts, thoughts, calls = [], [], []
-    for block in entry.content:
+    for block in content:
         kind: Any = block.get("type")
         if kind == "text":
             texts.append(block["text"])

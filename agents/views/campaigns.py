@@ -62,7 +62,8 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
         found = estimate_of(campaign)
         context |= {"estimate": found, "lines": estimate_lines(found)}
     if part in ("", "events"):
-        context |= {"events": latest_events(campaign=campaign_id), "events_url": f"{request.path}?part=events"}
+        context["events"] = latest_events(request.user, campaign=campaign_id)
+        context["events_url"] = f"{request.path}?part=events"
     if part in ("", "policy"):
         context |= _policy(request, campaign)
     if not part:

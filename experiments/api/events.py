@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from experiments.api.access import require_lab
 from experiments.api.reading import link, read_query
+from experiments.hidden_words import hidden_from
 from experiments.selectors.api_events import events_after, last_number
 from experiments.serializers import evaluations as shapes
 
@@ -22,6 +23,8 @@ class Events(APIView):
         campaign, size = query["campaign"], query["page_size"]
         last = last_number(campaign)
         found = list(events_after(campaign, query["after"], subject=query.get("subject", ""))[: size + 1])
-        shown = found[:size]
+        shown, hidden = found[:size], hidden_from(request.user)
+        for each in shown:
+            each.payload = hidden.taken_out(each.payload)
         following = link(request, after=shown[-1].number) if len(found) > size else None
         return Response({"results": shapes.Event(shown, many=True).data, "next": following, "last_number": last})

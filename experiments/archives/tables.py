@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 
 from experiments.archives.checks import check_row
 from experiments.archives.columns import Column, Row, attr_of, column_of
-from experiments.archives.unsaid import Unsaid
 from experiments.errors import InvalidInput
+from experiments.unsaid import Unsaid
 
 _BLANK: Mapping[type, Any] = {str: "", list: [], dict: {}}
 

@@ -1,14 +1,19 @@
 """The event log as people read it: the latest lines, each with its sentence and its link."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.urls import NoReverseMatch, reverse
 
 from experiments.events import LAB
+from experiments.hidden_words import hidden_from
 from experiments.looks import LOOKS
 from experiments.models import Event, EventCounter
+
+if TYPE_CHECKING:
+    from experiments.permissions import Actor
 
 _PLACES = {kind: kind for kind in ("agent", "benchmark", "campaign", "experiment", "finding", "method")}
 
@@ -32,26 +37,31 @@ def last_event_number(campaign: int = LAB) -> int:
     return EventCounter.objects.filter(pk=campaign).values_list("last_number", flat=True).first() or 0
 
 
-def latest_events(limit: int = 30, campaign: int = LAB) -> list[Line]:
-    """The newest events first."""
+def latest_events(user: "Actor", limit: int = 30, campaign: int = LAB) -> list[Line]:
+    """The newest events first, as this user may read them."""
     events = Event.objects.filter(campaign=campaign).select_related("actor").order_by("-number")[:limit]
-    return [_line(event) for event in events]
+    return _lines(user, events)
 
 
-def events_of(subject: str, limit: int = 50) -> list[Line]:
-    """What happened to one row, newest first."""
+def events_of(user: "Actor", subject: str, limit: int = 50) -> list[Line]:
+    """What happened to one row, newest first, as this user may read it."""
     events = Event.objects.filter(subject=subject).select_related("actor").order_by("-id")[:limit]
-    return [_line(event) for event in events]
+    return _lines(user, events)
 
 
-def _line(event: Event) -> Line:
+def _lines(user: "Actor", events: Iterable[Event]) -> list[Line]:
+    hidden = hidden_from(user)
+    return [_line(event, hidden.taken_out(event.payload)) for event in events]
+
+
+def _line(event: Event, payload: dict[str, Any]) -> Line:
     kind, _, key = event.subject.partition(":")
     return Line(
         number=event.number,
         actor=event.actor.get_username() if event.actor else "the lab",
-        text=_text(event.kind, event.payload),
-        subject=str(event.payload.get("name") or f"{kind} {key}") if kind == "agent" else f"{kind} {key}",
-        url=_url(kind, key, event.payload),
+        text=_text(event.kind, payload),
+        subject=str(payload.get("name") or f"{kind} {key}") if kind == "agent" else f"{kind} {key}",
+        url=_url(kind, key, payload),
         created_at=event.created_at,
     )
 

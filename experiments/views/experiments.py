@@ -63,7 +63,7 @@ def experiment_detail(request: HttpRequest, experiment_id: int) -> HttpResponse:
         context |= {
             "seed_chart": prepare("seed-spread", request.user, {"ids": experiment_id}),
             "curve_chart": prepare("training-curves", request.user, {"experiment": experiment_id}),
-            "events": events_of(f"experiment:{experiment_id}"),
+            "events": events_of(request.user, f"experiment:{experiment_id}"),
         }
     return show(request, "experiments/experiment_detail.html", context, fragment=fragment)
 

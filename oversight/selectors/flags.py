@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 
 from experiments.errors import Forbidden, NotFound
+from experiments.hidden_words import hidden_from
 from oversight.lifecycle import REOPENED, FlagState, Level, Source
 from oversight.models import Decision, Flag, Vote
 from oversight.permissions import can_judge
@@ -65,7 +66,10 @@ def flag_of(user: "Actor", flag_id: int) -> FlagFacts:
 
 
 def flag_facts(user: "Actor", flags: Sequence[Flag]) -> list[FlagFacts]:
-    """For this viewer, in two queries."""
+    """For this viewer, in two queries, and two for what is hidden from them."""
+    hidden = hidden_from(user)
+    for flag in flags:
+        flag.evidence = hidden.taken_out(flag.evidence)
     ids = [flag.pk for flag in flags]
     votes: dict[int, list[Vote]] = {}
     for vote in Vote.objects.filter(flag__in=ids).select_related("reviewer").order_by("id"):

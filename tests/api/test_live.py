@@ -178,9 +178,9 @@ async def test_several_viewers_share_one_reading_of_the_rows(watcher, monkeypatc
     reads = []
     original = feed._rows
 
-    async def counted(campaign, after):
-        reads.append(after)
-        return await original(campaign, after)
+    async def counted(*asked):
+        reads.append(asked)
+        return await original(*asked)
 
     async with Viewer(watcher) as first, Viewer(watcher) as second, Viewer(watcher) as third:
         await until(lambda: listener().feeds[0].last == 0)  # whoever comes to look from now on finds what was read

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.archives.unsaid import Unsaid
+from experiments.unsaid import Unsaid
 
 TEXT = "The quick brown fox jumps over the lazy dog again."
 
