@@ -39,8 +39,9 @@ def pool(estimates: Sequence[float], variances: Sequence[float]) -> Pooled:
     Source: Paule and Mandel 1982 (τ²); Hartung and Knapp 2001, Stat. Med. 20:3875 (interval, t with k − 1);
     Higgins and Thompson 2002 (I²); Higgins, Thompson and Spiegelhalter 2009 (prediction, t with k − 2).
     Departs: the scale of Hartung and Knapp never falls below 1, or cells that agree by luck would have a narrower
-    interval than their own noise allows (Röver, Knapp and Friede 2015). With few cells the prediction interval is
-    short: of five cells it holds the truth of a sixth in 91% of studies, because the spread is itself a guess.
+    interval than their own noise allows (Röver, Knapp and Friede 2015). The prediction interval is short where cells
+    differ, their spread being itself a guess: it held the truth of a new cell in 86% to 98% of studies
+    (docs/transfer.md).
     """
     y, v = np.asarray(estimates, dtype=np.float64), np.asarray(variances, dtype=np.float64)
     k = len(y)

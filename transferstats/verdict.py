@@ -25,7 +25,7 @@ class Verdict:
     """One cell's outcome and what it rests on; ratios are PGR, levels one-sided.
 
     pgr, pgr_se: estimate and delta-method SE; None where the ceiling is not above the weak teacher.
-    lower, upper: None where unbounded.
+    lower, upper: None where unbounded. gap: of accuracy. gap_over_se: infinite for a gap without any noise.
     p_transfers, p_does_not_transfer: of PGR ≤ θ_min, of PGR ≥ θ_min. p_harms: of PGR ≥ 0.
     All three are 1 in a cell that is not measurable: it supports no claim.
     positive_but_small: the lower bound lies above 0, but not above θ_min ("positive but small or unresolved").

@@ -83,7 +83,7 @@ def test_intervals_cover(tau: float) -> None:
         new += found.new_low <= truths[k] <= found.new_high
     three_se = 3 * math.sqrt(0.05 * 0.95 / many)
     assert hits / many > 0.95 - three_se
-    assert new / many > 0.90 - three_se  # short of .95 with few cells, as its docstring says; .913 when written
+    assert new / many > 0.90 - three_se  # short of .95, as its docstring says; .913 when written
 
 
 @pytest.mark.parametrize(
