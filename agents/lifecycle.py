@@ -135,4 +135,6 @@ AT_WORK = [AgentState.THINKING, AgentState.ACTING, AgentState.PAUSING]
 """A worker holds these; everything else is only a row."""
 
 CAMPAIGN_ENDED = [CampaignState.STOPPED, CampaignState.FINISHED]
+ACTION_FINAL = [ActionState.DONE, ActionState.FAILED, ActionState.INTERRUPTED, ActionState.CANCELLED]
+"""What a call came to; a parked one may still be run."""
 AGENT_ENDED = [AgentState.STOPPED, AgentState.FINISHED]

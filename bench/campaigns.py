@@ -107,6 +107,15 @@ def _life(agent: Agent, count: int) -> None:
     Agent.objects.filter(pk=agent.pk).update(steps_done=count)
 
 
+def _call(agent: Agent, state: str) -> Action:
+    """One more, which has not ended."""
+    step = Step.objects.create(agent=agent, number=agent.steps.count() + 1, state="acting")
+    return Action.objects.create(
+        step=step, index=0, call_id="open", tool="submit_experiment", arguments={}, digest=f"{step.pk:064x}",
+        state=state, started_at=timezone.now(),
+    )  # fmt: skip
+
+
 def _entries(agent: Agent, step: Step) -> list[Entry]:
     call = {"type": "tool_use", "id": f"call-{step.number}", "name": _TOOLS[step.number % len(_TOOLS)],
             "input": {"benchmark": "geography", "method": "logconf", "options": {"weight": 0.5}}}  # fmt: skip
@@ -126,8 +135,7 @@ def _states(crew: Crew) -> None:
         if index % 5 == 1:
             found["waits_for"] = running[:1]
         elif index % 5 == 2:
-            step = agent.steps.order_by("-number").first()
-            Action.objects.filter(step=step).update(state="running", finished_at=None)
+            _call(agent, "running")
         elif index % 5 == 3:
             found |= {"error": "overloaded (529)", "wake_at": now + timedelta(minutes=3), "failures": 2}
         elif index % 9 == 8:
@@ -226,8 +234,7 @@ def _approvals(owner: User, crews: Sequence[Crew]) -> None:
             agent = crew.agents[index % len(crew.agents)]
             _approval(agent, policy, call, state="refused", decided_by=owner, decided_at=now, note="too costly")
         for agent in [each for index, each in enumerate(crew.agents) if index % 5 == 3][:PARKED]:
-            action = Action.objects.filter(step__agent=agent).order_by("-step__number").first()
-            Action.objects.filter(pk=action.pk).update(state="parked", finished_at=None) if action else None
+            action = _call(agent, "parked")
             asked = _approval(agent, policy, call, action=action, requested_at=now - timedelta(minutes=agent.pk))
             Agent.objects.filter(pk=agent.pk).update(
                 state="waiting", error="", failures=0, waits_for=[], wake_at=asked.expires_at,

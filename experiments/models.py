@@ -11,7 +11,7 @@ from django.db.models import Q
 from experiments.archives.models import ImportedCampaign, ImportedRow  # noqa: F401 - so that Django finds them
 from experiments.indexes import EXPERIMENT_INDEXES, RUN_INDEXES
 from experiments.leased import Lease
-from experiments.lifecycle import BenchmarkState, ExperimentState, MethodClass, RunState, Standing
+from experiments.lifecycle import RUN_TERMINAL, BenchmarkState, ExperimentState, MethodClass, RunState, Standing
 from experiments.probe_models import Probe  # noqa: F401 - so that Django finds it
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet
 from experiments.snapshots.models import Snapshot
@@ -272,6 +272,11 @@ class Run(Lease):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["experiment", "seed_index"], name="run_seed_index_unique"),
             models.CheckConstraint(condition=Q(state__in=RunState.values), name="run_state_known"),
+        ]
+        triggers: ClassVar = [
+            RECORD.final("run", RUN_TERMINAL),
+            RECORD.fixed("run", "id", "experiment_id", "seed_index", "seed"),
+            *RECORD.kept("run"),
         ]
 
     def __str__(self) -> str:

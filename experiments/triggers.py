@@ -1,5 +1,6 @@
 """What the database itself refuses, whoever asks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pgtrigger
@@ -55,6 +56,12 @@ class Refusals:
     def append_only(self, table: str) -> list[pgtrigger.Trigger]:
         """Rows may be added, never changed or removed."""
         return [self.refuse(f"{table}_append_only", pgtrigger.Update), *self.kept(table)]
+
+    def final(self, table: str, states: Sequence[str]) -> pgtrigger.Trigger:
+        """A row in one of these states changes no more, in no column. An UPDATE that changes nothing passes."""
+        ended = ", ".join(f"'{state}'" for state in states)
+        condition = pgtrigger.Condition(f"OLD.state IN ({ended}) AND OLD.* IS DISTINCT FROM NEW.*")
+        return self.refuse(f"{table}_final", pgtrigger.Update, condition=condition)
 
     def fixed(self, table: str, *columns: str) -> pgtrigger.Trigger:
         """These columns keep what they were made with."""

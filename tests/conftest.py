@@ -56,6 +56,18 @@ def flush_again(flush):
     return patient
 
 
+def rewrite_finished(rows, **fields):
+    """What the lab never does and its role cannot: changes rows that the database keeps as they ended."""
+    table = rows.model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname ~ '_final_'", [table])
+        ((guard,),) = cursor.fetchall()
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
+        rows.update(**fields)
+        cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {guard}")
+
+
 def set_truncate_guards(verb):
     """verb: ENABLE, ENABLE ALWAYS or DISABLE."""
     with connection.cursor() as cursor:

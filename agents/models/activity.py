@@ -6,7 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from agents.lifecycle import ActionState, StepState
+from agents.lifecycle import ACTION_FINAL, ActionState, StepState
 from agents.models.agents import Agent
 from experiments.triggers import RECORD
 
@@ -59,7 +59,11 @@ class Action(models.Model):
             models.UniqueConstraint(fields=["step", "index"], name="action_index_unique"),
             models.CheckConstraint(condition=Q(state__in=ActionState.values), name="action_state_known"),
         ]
-        triggers: ClassVar = [pgtrigger.Protect(name="action_kept", operation=pgtrigger.Delete)]
+        triggers: ClassVar = [
+            RECORD.final("action", ACTION_FINAL),
+            RECORD.fixed("action", "id", "step_id", "index", "call_id", "tool"),
+            *RECORD.kept("action"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tool} of step {self.step_id}"

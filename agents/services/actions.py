@@ -10,14 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import gate
-from agents.lifecycle import ActionState
+from agents.lifecycle import ACTION_FINAL, ActionState
 from agents.models import Action, Agent, Step
 from agents.services.claims import Claim, held_by
 from agents.services.states import record_agent
 from agents.services.transcript import storable
 
 LONGEST_RESULT = 30_000  # characters of one tool result that the model and the page are given
-_DONE = [ActionState.DONE, ActionState.FAILED, ActionState.INTERRUPTED, ActionState.CANCELLED, ActionState.PARKED]
+_DONE = [*ACTION_FINAL, ActionState.PARKED]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 from django.urls import get_resolver
 
 from tests.api.conftest import problem, vector
+from tests.conftest import rewrite_finished
 from tests.factories import make_event, make_experiment, make_method, make_reference
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,7 @@ def scored(sealed_benchmark, agent, labels, scorer):
         holdout_accuracy=ACCURACY, holdout_score={**line, "vanilla": line},
         provenance={"code": "c", "holdout_digest": "h", "splits": [{"holdout": SCORE}]},
     )  # fmt: skip
-    experiment.runs.update(holdout_pgr=SCORE, holdout_accuracy=ACCURACY)
+    rewrite_finished(experiment.runs.all(), holdout_pgr=SCORE, holdout_accuracy=ACCURACY)
     agent.send("evaluations/", {"benchmark": "geography", "predictions": vector(labels, 50)})
     make_event("experiment.scored", f"experiment:{experiment.pk}")
     return experiment

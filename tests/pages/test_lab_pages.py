@@ -8,6 +8,7 @@ from django.utils import timezone
 from experiments.ladder import bias_bound
 from experiments.models import Benchmark, LeakMeter, WorkerSeen
 from experiments.selectors import workers_page
+from tests.conftest import rewrite_finished
 from tests.factories import make_benchmark, make_event, make_experiment, make_method, make_user, make_worker
 
 
@@ -216,5 +217,5 @@ def test_a_worker_is_silent_after_three_leases(roles, settings):
 
 def test_a_failure_without_a_reason_says_so(roles, viewer):
     row = make_experiment(user=make_user(), state="failed")
-    row.runs.update(error="")
+    rewrite_finished(row.runs.all(), error="")
     assert "no reason was recorded" in get(viewer, "/workers/")

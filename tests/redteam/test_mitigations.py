@@ -18,6 +18,7 @@ from experiments.services import uploads
 from experiments.services.experiments import submit_experiment
 from experiments.services.scored_uploads import score_upload
 from forum.services.posting import post_finding
+from tests.conftest import rewrite_finished
 from tests.factories import make_method, make_user
 from tests.labelled import ITEMS, labels_of, make_labelled_benchmark, train_by_hand
 from tests.redteam.world import Account
@@ -42,7 +43,7 @@ def lab(roles, monkeypatch, settings):
     )
     experiment.holdout_accuracy, experiment.holdout_pgr = 0.7123457, 0.4987653
     experiment.save(update_fields=["holdout_accuracy", "holdout_pgr"])
-    experiment.runs.update(holdout_accuracy=0.7123457, holdout_pgr=0.4987653)
+    rewrite_finished(experiment.runs.all(), holdout_accuracy=0.7123457, holdout_pgr=0.4987653)
     post_finding(user=user, kind="result", title="It works", body=f"{{{{pgr exp:{experiment.pk}}}}}",
                  experiments=[experiment.pk])  # fmt: skip
     return benchmark, experiment
