@@ -42,6 +42,7 @@ bench:  ## Measures what should be fast, as ratios in one run; ARGS="heads pages
 	$(IN_LAB) --dev -m bench $(ARGS)
 
 redteam: export REDTEAM_HONEST ?= 500
+redteam: export REDTEAM_SEEDS ?= 3
 redteam:  ## Attacks the lab through its real doors, beside honest research; prints what was prevented or detected by what
 	$(IN_LAB) --dev -m pytest -s -q tests/redteam $(ARGS)
 

@@ -8,6 +8,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg.errors import DeadlockDetected
 
 from aarweb.roles import sync_roles
+from tests.pages.browsing import chromium, server, surf  # noqa: F401 - fixtures; here, so that all share one server
 
 
 def pytest_configure():

@@ -254,7 +254,7 @@ def test_any_order_of_reserving_settling_releasing_and_dying_keeps_the_books(rol
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, derandomize=True, database=None,
+            max_examples=15, stateful_step_count=25, deadline=None, derandomize=True, database=None,
             suppress_health_check=checks,
         ),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import set_truncate_guards
-from tests.pages.conftest import _plain_static_files, chromium, server, surf  # noqa: F401 - fixtures
+from tests.pages.conftest import _plain_static_files  # noqa: F401 - a fixture
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from agents.services.transcript import append, write_notebook
 from notifications.models import Notification
 from tests.agents.conftest import make_campaign
 from tests.factories import make_benchmark, make_experiment
-from tests.forum.conftest import _plain_static_files, chromium, server, surf  # noqa: F401 - fixtures
 from tests.forum.payloads import HTML, MARKDOWN, MUTATION
 from tests.forum.rows import member
 from tests.forum.test_xss import TRAPS
+from tests.pages.conftest import _plain_static_files  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +23,7 @@ BROUGHT = """() => [
 ].map((each) => each.outerHTML.slice(0, 120))"""
 
 
-def test_no_payload_runs_where_agents_write(surf) -> None:  # noqa: F811
+def test_no_payload_runs_where_agents_write(surf) -> None:
     assert len(set(ALL)) >= 30
     campaign = make_campaign(benchmark=make_benchmark())
     agent = campaign.agents.get()
@@ -72,7 +72,7 @@ def test_no_payload_runs_where_agents_write(surf) -> None:  # noqa: F811
     assert [url for url in asked if not url.startswith((surfer.url, "data:image/svg"))] == []
 
 
-def test_the_probe_sees_what_runs(surf) -> None:  # noqa: F811
+def test_the_probe_sees_what_runs(surf) -> None:
     surfer = surf(member("reviewer"))
     surfer.context.add_init_script(TRAPS)
     page = surfer.open("/notifications/")

@@ -7,12 +7,12 @@ from oversight.services.decisions import decide_flag
 from tests.factories import make_experiment, make_user
 from tests.oversight.conftest import agents_experiment, raised
 from tests.oversight.test_pages import asked
-from tests.pages.conftest import _plain_static_files, chromium, server, surf  # noqa: F401 - fixtures
+from tests.pages.conftest import _plain_static_files  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_two_reviewers_do_a_whole_case_and_a_call_by_keyboard_alone(surf):  # noqa: F811
+def test_two_reviewers_do_a_whole_case_and_a_call_by_keyboard_alone(surf):
     hold = raised(agents_experiment(), level="hold")
     call = asked()
     first, second = make_user("reviewer", "rita"), make_user("reviewer", "sam")
@@ -46,7 +46,7 @@ def test_two_reviewers_do_a_whole_case_and_a_call_by_keyboard_alone(surf):  # no
     assert mine.complaints + sees.complaints == []
 
 
-def test_j_and_k_walk_through_the_list(surf):  # noqa: F811
+def test_j_and_k_walk_through_the_list(surf):
     experiment = agents_experiment()
     flags = [raised(experiment, said=f"{number}") for number in range(3)]
     page = surf(make_user("reviewer")).open("/inbox/")
@@ -59,7 +59,7 @@ def test_j_and_k_walk_through_the_list(surf):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_no_page_is_wider_than_its_window(surf, width):  # noqa: F811
+def test_no_page_is_wider_than_its_window(surf, width):
     flag = raised(agents_experiment(), said="a" * 300, level="hold")
     call = asked(options={"rounds": 7})
     here = surf(make_user("reviewer"), width=width)
@@ -69,7 +69,7 @@ def test_no_page_is_wider_than_its_window(surf, width):  # noqa: F811
     assert here.complaints == []
 
 
-def test_oversight_at_a_glance_is_live_on_the_dashboard_and_on_a_campaigns_page(surf):  # noqa: F811
+def test_oversight_at_a_glance_is_live_on_the_dashboard_and_on_a_campaigns_page(surf):
     call = asked()
     agent = call.agent
     viewers = [surf(make_user("reviewer")) for _ in range(2)]

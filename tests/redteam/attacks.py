@@ -118,8 +118,9 @@ def versions(benchmark: Benchmark, honest: Experiment) -> Outcome:
     for item in items:
         flipped = flipped | {(item.question, item.responses[0])}
         made.append(agent.run_code(methods.EDITED.format(flipped=flipped), seeds=2))
-        if not caught and any(level == "hold" for _, level in flags_on(experiments=made)):
+        if any(level == "hold" for _, level in flags_on(experiments=made)):
             caught = len(made)
+            break
     return Outcome(
         "labels read out by versions of a snapshot",
         caught or len(made),

@@ -1,6 +1,7 @@
 """The red team: every attack through the real doors, and honest research beside it. `make redteam` prints the table.
 
-REDTEAM_HONEST: how many honest experiments (40; `make redteam`: 500). REDTEAM_CACHE: a folder that keeps the features.
+REDTEAM_HONEST: how many honest experiments (40; `make redteam`: 500). REDTEAM_SEEDS: of what attackers and coders
+submit (2; `make redteam`: 3). REDTEAM_CACHE: a folder that keeps the features.
 """
 
 import os

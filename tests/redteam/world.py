@@ -36,6 +36,7 @@ from workers.w2s.benchmarks import BUILTIN
 from workers.w2s.spec import BenchmarkSpec
 
 SLUG = "geography"
+SEEDS = int(os.environ.get("REDTEAM_SEEDS", "2"))  # each is a sandbox of its own, and one for each of its reruns
 WORKER = "gpu@redteam"
 
 
@@ -99,7 +100,7 @@ class Account:
         assert answer.status_code in (200, 201), answer.content
         return answer.json()["id"]
 
-    def submit(self, method: Mapping, seeds: int = 3, slug: str = SLUG) -> Experiment:
+    def submit(self, method: Mapping, seeds: int = SEEDS, slug: str = SLUG) -> Experiment:
         answer = self.post(
             "experiments/",
             {"benchmark": slug, "title": "An idea", "hypothesis": "It helps", "method": dict(method), "seeds": seeds},
@@ -108,7 +109,7 @@ class Account:
         return Experiment.objects.get(pk=answer.json()["id"])
 
     def run_code(
-        self, code: str, seeds: int = 3, files: Mapping[str, str] | None = None, parents=(), slug: str = SLUG
+        self, code: str, seeds: int = SEEDS, files: Mapping[str, str] | None = None, parents=(), slug: str = SLUG
     ) -> Experiment:
         """Submits method.py, trains, scores, inspects."""
         snapshot = self.snapshot({"method.py": code, **(files or {})}, parents)

@@ -96,3 +96,10 @@ def test_a_child_that_cannot_start_says_what_it_said():
     with pytest.raises(SandboxUnavailable, match="Python did not start in the sandbox"):
         child.wait_ready()
     assert time.monotonic() - started < 60
+
+
+def test_threads_of_code_are_as_many_as_the_worker_was_given(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert {warm._environment()[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")} == {"3"}
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert 1 <= int(warm._environment()["OMP_NUM_THREADS"]) <= 16

@@ -137,7 +137,7 @@ def _mounts() -> tuple[Mount, ...]:
 
 
 def _environment() -> dict[str, str]:
-    threads = str(min(16, os.cpu_count() or 1))
+    threads = os.environ.get("OMP_NUM_THREADS") or str(min(16, os.cpu_count() or 1))
     return {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
