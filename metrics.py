@@ -8,12 +8,12 @@ freedom), Cameron and Miller 2015 (several items of one question). numpy and sci
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -354,3 +354,13 @@ def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float] | None
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+@cache
+def expected_maximum(k: int) -> float:
+    """E max of k independent standard normals: 1.54 for 10, 1.87 for 20, 2.25 for 50, 2.51 for 100."""
+    if k <= 1:
+        return 0.0
+    grid = np.linspace(-9, 9, 20_001)
+    cdf = ndtr(grid) ** k
+    return float(np.trapezoid((grid >= 0) - cdf, grid))

@@ -11,6 +11,7 @@ _RUN = {
     "upload_predictions",
     "rerun_experiment",
     "run_campaign",
+    "run_transfer_study",
     "see_holdout",
     "write_forum",
 }
@@ -35,6 +36,7 @@ PERMISSIONS: dict[str, str] = {
     "see_holdout": "See scores on the holdout split",
     "see_exact_uploads": "See exact scores of uploaded predictions",
     "run_campaign": "Make and run campaigns",
+    "run_transfer_study": "Start and stop transfer studies",
     "review": "Judge flags and approvals",
     "write_forum": "Post findings, comment and vote",
     "curate_forum": "Hide and pin findings",

@@ -77,6 +77,11 @@ def ended(experiment_id: int) -> None:
     _send("agents.experiment_ended", AGENTS, experiment_id)
 
 
+def judge_cell(experiment_id: int) -> None:
+    """A transfer study's experiment has ended and waits for its verdict."""
+    _send("workers.judge_cell", EVALUATION, experiment_id)
+
+
 def reap() -> None:
     """Looks for lost work now, without waiting for the clock."""
     _send("workers.reap", DEFAULT)

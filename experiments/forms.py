@@ -13,6 +13,7 @@ from experiments.permissions import can_see_holdout
 from experiments.seeds import MOST_SEEDS
 from experiments.selectors.experiment_table import HOLDOUT_ORDERS, ORDERS
 from experiments.selectors.new_experiment import BenchmarkChoice
+from experiments.transfer.plans import CONFIRMING_SEEDS, FEWEST_SEEDS, USUAL_SEEDS, USUAL_THETA
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -128,3 +129,36 @@ def initial_values(values: Mapping[str, Any], options: Mapping[str, Any]) -> dic
 
 def _properties(method: Method) -> dict[str, Any]:
     return dict(method.options_schema.get("properties", {}))
+
+
+class NewStudy(forms.Form):
+    """A transfer study by hand; its cells are ticked in a table beside it."""
+
+    seeds = forms.IntegerField(
+        min_value=FEWEST_SEEDS,
+        max_value=MOST_SEEDS,
+        initial=USUAL_SEEDS,
+        help_text=f"Runs per cell, {FEWEST_SEEDS} to {MOST_SEEDS}; with fewer than {CONFIRMING_SEEDS} it explores",
+    )
+    theta_min = forms.FloatField(
+        label="Smallest PGR that counts",
+        min_value=0,
+        max_value=0.99,
+        initial=USUAL_THETA,
+        help_text="θ_min: a method transfers where its PGR is above it; decide before you look",
+        widget=forms.NumberInput(attrs={"step": "0.01"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "auto_id": "study_%s"})
+
+    @staticmethod
+    def seeds_or_usual(given: str) -> int:
+        """What the detectable effect is shown for: the number that was typed, if it is one that is allowed."""
+        typed = int(given) if given.isdecimal() and len(given) < 6 else USUAL_SEEDS
+        return typed if FEWEST_SEEDS <= typed <= MOST_SEEDS else USUAL_SEEDS
+
+    def blame(self, pointer: str | None, message: str) -> None:
+        """Put a service's objection beside the field its JSON pointer names; else above the form."""
+        name = (pointer or "").removeprefix("#/")
+        self.add_error(name if name in self.fields else None, message)

@@ -72,6 +72,25 @@ class ProbeState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class StudyState(models.TextChoices):
+    """DONE when every cell is judged; CANCELLED stops what has not ended, and those cells did not run."""
+
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Verdict(models.TextChoices):
+    """What one cell says of transfer, in the order in which it is asked; NOT_RUN has no predictions to ask."""
+
+    NOT_MEASURABLE = "not_measurable", "Not measurable"
+    TRANSFERS = "transfers", "Transfers"
+    HARMS = "harms", "Harms"
+    DOES_NOT_TRANSFER = "does_not_transfer", "Does not transfer"
+    INCONCLUSIVE = "inconclusive", "Inconclusive"
+    NOT_RUN = "not_run", "Did not run"
+
+
 class MethodClass(models.TextChoices):
     """Which contest a method takes part in."""
 

@@ -11,6 +11,8 @@ from experiments.lifecycle import (
     MethodClass,
     RunState,
     Standing,
+    StudyState,
+    Verdict,
 )
 
 
@@ -44,11 +46,18 @@ _TONES = {
     Standing.DISQUALIFIED.value: ("✕", "bad"),
     MethodClass.WEAK_TO_STRONG.value: ("↗", ""),
     MethodClass.REFERENCE.value: ("▪", ""),
+    StudyState.DONE.value: ("●", "good"),
+    Verdict.TRANSFERS.value: ("✓", "good"),
+    Verdict.DOES_NOT_TRANSFER.value: ("✕", "bad"),
+    Verdict.HARMS.value: ("▼", "bad"),
+    Verdict.INCONCLUSIVE.value: ("?", "warn"),
+    Verdict.NOT_MEASURABLE.value: ("∅", ""),
+    Verdict.NOT_RUN.value: ("–", ""),
 }
 
 LOOKS: dict[str, Look] = {
     str(value): Look(str(label), *_TONES[str(value)])
-    for choices in (ExperimentState, RunState, BenchmarkState, Standing, MethodClass)
+    for choices in (ExperimentState, RunState, BenchmarkState, Standing, MethodClass, StudyState, Verdict)
     for value, label in choices.choices
 }
 

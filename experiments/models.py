@@ -15,6 +15,7 @@ from experiments.lifecycle import RUN_TERMINAL, BenchmarkState, ExperimentState,
 from experiments.probe_models import Probe  # noqa: F401 - so that Django finds it
 from experiments.querysets import BenchmarkQuerySet, EvaluationQuerySet, ExperimentQuerySet, RunQuerySet
 from experiments.snapshots.models import Snapshot
+from experiments.transfer.models import TransferCell, TransferStudy  # noqa: F401 - so that Django finds them
 from experiments.triggers import RECORD, append_only
 
 

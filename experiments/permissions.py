@@ -67,3 +67,13 @@ def can_see_exact_uploads(user: "Actor") -> bool:
 def can_manage_benchmarks(user: "Actor") -> bool:
     """Import benchmarks and start their preparation."""
     return _has(user, "manage_benchmarks")
+
+
+def can_run_studies(user: "Actor") -> bool:
+    """Start a transfer study, or stop it."""
+    return _has(user, "run_transfer_study")
+
+
+def can_see_studies(user: "Actor") -> bool:
+    """Verdicts rest on the holdout split: people only."""
+    return can_view_lab(user) and can_see_holdout(user)

@@ -18,6 +18,7 @@ from experiments.scorecard import FrozenArms, RunScore, score_arm, score_runs, s
 from experiments.services.preparation import PreparationClaim, finish_baselines
 from experiments.services.states import move_experiment, move_runs, settle
 from metrics import correctness
+from transferstats.planning import detectable
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,19 @@ def right_answers(benchmark: Benchmark, predictions: Mapping[str, NDArray[Any]])
     return {split: correctness(probs, labels[split]) for split, probs in predictions.items()}
 
 
+def right_answers_of(experiment: Experiment, split: str) -> tuple[NDArray[np.bool_], list[int]]:
+    """Where the scored runs of an experiment are right on a test split. Raises: GroundTruthError.
+
+    Returns: (runs, items), none where no prediction is left intact, and the runs' seed indices.
+    """
+    labels = ground_truth.read(_sealed(experiment.benchmark, "labels"))
+    runs = list(experiment.runs.filter(state=RunState.SCORED).defer("curves", "log").order_by("seed_index"))
+    probs = _predictions(runs, {each: len(labels[each]) for each in TEST_SPLITS})
+    kept = [run for run in runs if run.pk in probs]
+    rows = [correctness(probs[run.pk][split].probs, labels[split]) for run in kept]
+    return np.array(rows, dtype=bool).reshape(len(kept), len(labels[split])), [run.seed_index for run in kept]
+
+
 def freeze_baselines(
     *,
     claim: PreparationClaim,
@@ -103,11 +117,25 @@ def freeze_baselines(
                 benchmark=benchmark,
                 arm=arm,
                 split=split,
-                provenance={"ground_truth": sealed_labels.digest, "scorer": SCORER_VERSION},
+                provenance={"ground_truth": sealed_labels.digest, "scorer": SCORER_VERSION}
+                | _planning(correct, arm, split, groups[split]),
                 **asdict(score_arm(rows, groups[split])),
             )
             for (arm, split), rows in correct.items()
         )
+
+
+def _planning(
+    correct: Mapping[tuple[str, str], NDArray[np.bool_]], arm: str, split: str, groups: Any
+) -> dict[str, Any]:
+    """What plans of transfer studies start from, where labels may not be opened."""
+    if arm != VANILLA:
+        return {}
+    arms = {name: correct[name, split] for name in (WEAK, VANILLA, CEILING)}
+    found = detectable(
+        weak=arms[WEAK], vanilla=arms[VANILLA], ceiling=arms[CEILING], seeds=len(arms[VANILLA]), groups=groups
+    )
+    return {"planning": {name: getattr(found, name) for name in ("disagreement", "design_effect", "seed_sd")}}
 
 
 def score_experiment(experiment_id: int) -> bool:

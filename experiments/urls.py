@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from experiments.views import actions, benchmarks, charts, experiments, new_experiment, snapshots, workshop
+from experiments.views import actions, benchmarks, charts, experiments, new_experiment, snapshots, transfer, workshop
 
 urlpatterns = [
     path("experiments/", experiments.experiment_list, name="experiments"),
@@ -26,6 +26,11 @@ urlpatterns = [
     path("snapshots/<int:snapshot_id>/run/", snapshots.snapshot_run, name="snapshot_run"),
     path("snapshots/<int:snapshot_id>/diff/<int:other>/", snapshots.snapshot_diff, name="snapshot_diff"),
     path("snapshots/<int:snapshot_id>/files/<path:path>", snapshots.snapshot_file, name="snapshot_file"),
+    path("transfer/", transfer.transfer, name="transfer"),
+    path("transfer/new/", transfer.transfer_new, name="transfer_new"),
+    path("transfer/<int:study_id>/", transfer.transfer_study, name="transfer_study"),
+    path("transfer/<int:study_id>/plan.json", transfer.transfer_plan, name="transfer_plan"),
+    path("transfer/<int:study_id>/cancel/", transfer.transfer_cancel, name="transfer_cancel"),
     path("workers/", workshop.worker_list, name="workers"),
     path("charts/<slug:name>/", charts.chart, name="chart"),
     path("charts/<slug:name>/table/", charts.chart_table, name="chart_table"),

@@ -89,6 +89,14 @@ def score_probe(probe_id: int) -> None:
     score(probe_id)
 
 
+@shared_task(name="workers.judge_cell")
+def judge_cell(experiment_id: int) -> None:
+    """A cell of a transfer study has run: say what it shows."""
+    from experiments.transfer.judging import judge_cell as judge
+
+    judge(experiment_id)
+
+
 @shared_task(name="workers.reap")
 def reap() -> None:
     """Beat: put back what was lost, wake up who sleeps."""

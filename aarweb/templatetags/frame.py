@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django import template
 from django.urls import reverse
 
+from experiments.permissions import can_see_studies
 from oversight.permissions import can_judge
 from oversight.selectors.inbox import waiting_count
 
@@ -18,6 +19,7 @@ _PAGES = (
     ("campaigns", "Campaigns"),
     ("experiments", "Experiments"),
     ("leaderboard", "Leaderboard"),
+    ("transfer", "Transfer"),
     ("benchmarks", "Benchmarks"),
     ("forum", "Forum"),
     ("ideas", "Ideas"),
@@ -46,8 +48,8 @@ def role_of(user: "User") -> str:
 def nav_items(context: dict[str, Any]) -> list[NavItem]:
     """The entries in their order."""
     here, user = context["request"].path, context["request"].user
-    judges = can_judge(user)
-    entries = [(reverse(name), label, name) for name, label in _PAGES if name != "inbox" or judges]
+    closed = {"inbox": not can_judge(user), "transfer": not can_see_studies(user)}
+    entries = [(reverse(name), label, name) for name, label in _PAGES if not closed.get(name)]
     return [
         NavItem(
             url,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from experiments.api import benchmarks, board, evaluations, experiments, snapshots
+from experiments.api import benchmarks, board, evaluations, experiments, snapshots, transfer
 
 urlpatterns = [
     path("benchmarks/", benchmarks.Benchmarks.as_view(), name="api_benchmarks"),
@@ -22,5 +22,9 @@ urlpatterns = [
     path("snapshots/<int:snapshot_id>/files/<path:path>", snapshots.FileView.as_view(), name="api_snapshot_file"),
     path("snapshots/<int:snapshot_id>/diff/<int:other>/", snapshots.DiffView.as_view(), name="api_snapshot_diff"),
     path("snapshots/<int:snapshot_id>/download/", snapshots.Download.as_view(), name="api_snapshot_download"),
+    path("transfer-studies/", transfer.Studies.as_view(), name="api_transfer_studies"),
+    path("transfer-studies/preview/", transfer.PreviewView.as_view(), name="api_transfer_preview"),
+    path("transfer-studies/<int:study_id>/", transfer.StudyView.as_view(), name="api_transfer_study"),
+    path("transfer-studies/<int:study_id>/cancel/", transfer.CancelView.as_view(), name="api_transfer_cancel"),
     path("leaderboard/", board.Leaderboard.as_view(), name="api_leaderboard"),
 ]

@@ -14,6 +14,7 @@ from experiments.models import Benchmark, Evaluation, Experiment, ReferenceResul
 from experiments.permissions import can_see_exact_uploads, can_see_holdout, can_view_lab
 from experiments.selectors.leaderboard_page import RANKED
 from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
+from experiments.transfer.selectors import TransferNote, notes_on
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -46,6 +47,7 @@ class BoardFacts:
     holdout_pgr: float | None = None
     holdout: Score | None = None
     dev_above_holdout: float | None = None
+    transfer: TransferNote | None = None
     external: bool = False
     source: str = ""
     doubtful: str = ""
@@ -68,7 +70,8 @@ def board_facts(user: "Actor", experiments: Sequence[Experiment]) -> list[BoardF
     """Their lines, with the rank each has within its benchmark and class, whatever page it is on."""
     holdout = can_see_holdout(user)
     ranks = _ranks(experiments)
-    return [_board_line(each, ranks.get(each.pk), holdout) for each in experiments]
+    notes = notes_on(user, [each.pk for each in experiments])
+    return [_board_line(each, ranks.get(each.pk), notes.get(each.pk), holdout=holdout) for each in experiments]
 
 
 def reference_facts(user: "Actor", slug: str | None) -> list[BoardFacts]:
@@ -129,7 +132,7 @@ def _ranks(experiments: Sequence[Experiment]) -> dict[int, int]:
     return ranks
 
 
-def _board_line(experiment: Experiment, rank: int | None, holdout: bool) -> BoardFacts:
+def _board_line(experiment: Experiment, rank: int | None, note: TransferNote | None, *, holdout: bool) -> BoardFacts:
     dev, sealed = experiment.dev_pgr, experiment.holdout_pgr if holdout else None
     return BoardFacts(
         rank=rank,
@@ -146,6 +149,7 @@ def _board_line(experiment: Experiment, rank: int | None, holdout: bool) -> Boar
         holdout_pgr=sealed,
         holdout=holdout_score(experiment) if holdout else None,
         dev_above_holdout=dev - sealed if dev is not None and sealed is not None else None,
+        transfer=note,
     )
 
 

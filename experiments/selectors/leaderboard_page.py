@@ -1,5 +1,6 @@
 """The leaderboard: who is best on a benchmark, within a class."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from experiments.models import Benchmark, Experiment, ReferenceResult
 from experiments.permissions import can_see_holdout
 from experiments.selectors.keyset import window
 from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
+from experiments.transfer.selectors import TransferNote, notes_on
 
 if TYPE_CHECKING:
     from experiments.permissions import Actor
@@ -31,6 +33,7 @@ class BoardRow:
     holdout: Score | None
     gap: float | None
     vanilla: Score | None
+    transfer: TransferNote | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,9 @@ def board_page(user: "Actor", benchmark: str, method_class: str, *, standing: st
     rows = window(found, order="-dev_pgr", cursor=cursor, size=PAGE_SIZE)
     kept = {"benchmark": benchmark, "class": method_class, **({"standing": standing} if standing else {})}
     holdout = can_see_holdout(user)
+    notes = notes_on(user, [each.pk for each in rows.rows])
     return BoardPage(
-        rows=_ranked(rows.rows, _better_than(found, rows.rows, cursor), holdout),
+        rows=_ranked(rows.rows, _better_than(found, rows.rows, cursor), notes, holdout=holdout),
         next=rows.following and urlencode({**kept, "cursor": rows.following}),
         previous=rows.preceding and urlencode({**kept, "cursor": rows.preceding}),
         first=urlencode(kept) if cursor else None,
@@ -86,16 +90,18 @@ def _better_than(found: QuerySet[Experiment], rows: list[Experiment], cursor: st
     return found.filter(standing__in=RANKED, dev_pgr__gt=rows[0].dev_pgr).order_by().count()
 
 
-def _ranked(experiments: list[Experiment], above: int, holdout: bool) -> list[BoardRow]:
+def _ranked(
+    experiments: list[Experiment], above: int, notes: Mapping[int, TransferNote], *, holdout: bool
+) -> list[BoardRow]:
     rows, rank = [], above
     for each in experiments:
         counts = each.standing in RANKED and each.dev_pgr is not None
         rank += counts
-        rows.append(_row(each, rank if counts else None, holdout))
+        rows.append(_row(each, rank if counts else None, notes.get(each.pk), holdout=holdout))
     return rows
 
 
-def _row(experiment: Experiment, rank: int | None, holdout: bool) -> BoardRow:
+def _row(experiment: Experiment, rank: int | None, note: TransferNote | None, *, holdout: bool) -> BoardRow:
     return BoardRow(
         rank=rank,
         experiment=experiment,
@@ -103,6 +109,7 @@ def _row(experiment: Experiment, rank: int | None, holdout: bool) -> BoardRow:
         holdout=holdout_score(experiment) if holdout else None,
         gap=_gap(experiment.dev_pgr, experiment.holdout_pgr) if holdout else None,
         vanilla=vanilla_difference(experiment.dev_score),
+        transfer=note,
     )
 
 

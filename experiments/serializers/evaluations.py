@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from experiments.lifecycle import MethodClass, Standing
+from experiments.lifecycle import MethodClass, Standing, StudyState
 from experiments.serializers.fields import (
     LARGEST_NUMBER,
     LARGEST_PAGE,
@@ -115,12 +115,21 @@ class BoardRow(serializers.Serializer[Any]):
         return {**super().get_fields(), "class": kind}
 
 
+class TransferNote(serializers.Serializer[Any]):
+    """What the latest transfer study of an experiment says."""
+
+    study = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=StudyState.choices)
+    says = serializers.CharField()
+
+
 class BoardRowForPeople(BoardRow):
     """With the scores that only people see."""
 
     holdout_pgr = serializers.FloatField(allow_null=True, required=False, help_text="People only")
     holdout = Score(allow_null=True, required=False, help_text="People only")
     dev_above_holdout = serializers.FloatField(allow_null=True, required=False, help_text="People only")
+    transfer = TransferNote(allow_null=True, required=False, help_text="People only; null if it was not studied")
 
 
 class EventQuery(Input):

@@ -1,12 +1,12 @@
 """Submit, cancel and rerun experiments."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Max
 
-from experiments import dispatch
+from experiments import dispatch, events
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, NotReady, Refused
 from experiments.guard import Call, guard
 from experiments.lifecycle import (
@@ -98,29 +98,66 @@ def rerun_experiment(*, user: "User", experiment_id: int) -> Experiment:
     campaign = guard().admit(user, Call("rerun_experiment", {"experiment": experiment_id}))
     if original.state not in EXPERIMENT_TERMINAL:
         raise IllegalTransition(f"experiment {original.pk} is {original.state}: rerun it when it has ended")
-    place = _ready_benchmark(original.benchmark.slug)
-    code = snapshot_of(original)
-    recipe = _runnable(place, original.method.name, code)
-    # reruns of one method wait for each other here, so that each sees the replicate before it
-    Method.objects.select_for_update(no_key=True).get(pk=recipe.pk)
-    options = complete_options(recipe.options_schema, original.options)
-    _check_offers(recipe, options, place)
-    alike = Experiment.objects.filter(benchmark=place, method_digest=frozen_digest(recipe, code, options))
-    latest = alike.aggregate(latest=Max("replicate"))["latest"]
+    again = on_benchmark(original, original.benchmark.slug)
     return _create(
         user=user,
         campaign=campaign,
-        benchmark=place,
-        method=recipe,
-        snapshot=code,
-        options=options,
+        **again._asdict(),
         title=original.title,
         hypothesis=original.hypothesis,
         seeds=original.seeds,
         priority=original.priority,
-        replicate=max(latest or 0, original.replicate) + 1,
+        replicate=max(next_replicate(again), original.replicate + 1),
         rerun_of=original,
     )
+
+
+class MethodThere(NamedTuple):
+    """What an experiment ran, as it would run on some benchmark today."""
+
+    benchmark: Benchmark
+    method: Method
+    snapshot: Snapshot | None
+    options: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Of today's code and the options."""
+        return frozen_digest(self.method, self.snapshot, self.options)
+
+
+def on_benchmark(original: Experiment, slug: str) -> MethodThere:
+    """The method and options of an experiment on a benchmark, which need not be its own.
+
+    Raises: NotReady, Refused, InvalidInput.
+    """
+    place = _ready_benchmark(slug)
+    code = snapshot_of(original)
+    recipe = _runnable(place, original.method.name, code)
+    options = complete_options(recipe.options_schema, original.options)
+    _check_offers(recipe, options, place)
+    return MethodThere(place, recipe, code, options)
+
+
+def next_replicate(there: MethodThere) -> int:
+    """The number of a rerun whose seeds no run of this method has had there. Needs a transaction.
+
+    Reruns of one method wait for each other here, so that each sees the replicate before it.
+    """
+    Method.objects.select_for_update(no_key=True).get(pk=there.method.pk)
+    alike = Experiment.objects.filter(benchmark=there.benchmark, method_digest=there.digest)
+    latest = alike.aggregate(latest=Max("replicate"))["latest"]
+    return 0 if latest is None else latest + 1
+
+
+def replicate_elsewhere(
+    *, user: "User", there: MethodThere, seeds: int, replicate: int, title: str, hypothesis: str
+) -> Experiment:
+    """A method on another benchmark with seeds of its own. Needs a transaction; who may ask, the caller has checked."""
+    return _create(
+        user=user, campaign=events.LAB, **there._asdict(), seeds=seeds, replicate=replicate, title=title,
+        hypothesis=hypothesis, priority=0,
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -138,6 +175,13 @@ def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
         raise IllegalTransition(f"experiment {experiment.pk} is {experiment.state} and cannot be cancelled")
     if not can_cancel(user, experiment):
         raise Forbidden("you may not cancel this experiment")
+    cancel_locked(experiment, actor=user)
+    experiment.refresh_from_db()
+    return experiment
+
+
+def cancel_locked(experiment: Experiment, *, actor: "User") -> None:
+    """Stop an unfinished experiment, whose row the caller has locked and whose actor it has checked."""
     runs = list(
         experiment.runs.exclude(state__in=RUN_TERMINAL)
         .select_for_update(no_key=True)
@@ -145,9 +189,7 @@ def cancel_experiment(*, user: "User", experiment_id: int) -> Experiment:
         .order_by("id")
     )
     move_runs(experiment, runs, RunState.CANCELLED)
-    move_experiment(experiment, ExperimentState.CANCELLED, actor=user)
-    experiment.refresh_from_db()
-    return experiment
+    move_experiment(experiment, ExperimentState.CANCELLED, actor=actor)
 
 
 def _create(

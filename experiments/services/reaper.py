@@ -11,13 +11,14 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from experiments import dispatch
-from experiments.lifecycle import BenchmarkState, ExperimentState, RunState
+from experiments.lifecycle import EXPERIMENT_TERMINAL, BenchmarkState, ExperimentState, RunState
 from experiments.models import Benchmark, Experiment, Run, Upload
 from experiments.selectors.workers_page import queue_depths
 from experiments.services.benchmarks import request_next_builtin
 from experiments.services.preparation import step_of, wake
 from experiments.services.probes import visit_probes
 from experiments.services.states import move_benchmark, move_runs, settle
+from experiments.transfer.models import TransferCell
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ def _wake_the_sleeping() -> int:
     to_train = alive.filter(Exists(untrained)).order_by(F("priority").desc(), "id")
     to_score = running.filter(Exists(unscored) | ~Exists(busy)).order_by("id")
     uploads = Upload.objects.filter(evaluation=None, created_at__lt=timezone.now() - _PATIENCE).order_by("id")
+    unjudged = TransferCell.objects.filter(judged_at=None, experiment__state__in=EXPERIMENT_TERMINAL).order_by("id")
     preparing = Benchmark.objects.filter(state=BenchmarkState.PREPARING, lease_until=None)
     if depths["gpu"] < MOST_WAKE_UPS:
         for pk in list(to_train.values_list("pk", flat=True)[depths["gpu"] : MOST_WAKE_UPS]):
@@ -126,6 +128,9 @@ def _wake_the_sleeping() -> int:
             sent += 1
         for pk in list(uploads.values_list("pk", flat=True)[:MOST_WAKE_UPS]):
             dispatch.score_upload(pk)
+            sent += 1
+        for pk in list(unjudged.values_list("experiment_id", flat=True)[:MOST_WAKE_UPS]):
+            dispatch.judge_cell(pk)
             sent += 1
     if max(depths["gpu"], depths["evaluation"]) < MOST_WAKE_UPS:
         for row in preparing:

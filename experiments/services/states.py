@@ -24,6 +24,7 @@ from experiments.lifecycle import (
     sources,
 )
 from experiments.models import Benchmark, Experiment, Run
+from experiments.transfer.models import TransferCell
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -50,6 +51,8 @@ def move_experiment(
         dispatch.inspect(experiment.pk)
     if to in EXPERIMENT_TERMINAL and experiment.campaign:
         dispatch.ended(experiment.pk)
+    if to in EXPERIMENT_TERMINAL and TransferCell.objects.filter(experiment=experiment).exists():
+        dispatch.judge_cell(experiment.pk)
 
 
 def move_runs(experiment: Experiment, runs: Sequence[Run], to: str, **fields: Any) -> None:

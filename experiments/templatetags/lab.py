@@ -113,6 +113,21 @@ def fixed(value: float | str | None, digits: int = 3) -> str:
 
 
 @register.filter
+def p_value(value: float | None) -> str:
+    """A p-value, which is never shown as zero: = 0.034, < 0.001."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+@register.filter
+def about(count: int) -> str:
+    """A count to two significant digits, upwards: what is only estimated must not look exact."""
+    step = 10 ** max(len(str(count)) - 2, 0)
+    return f"{-(-count // step) * step:,}"
+
+
+@register.filter
 def signed(value: float | None, digits: int = 2) -> str:
     """A difference with its sign."""
     return "–" if value is None else _with_minus(f"{value:+.{digits}f}")

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from experiments.charts import prepare
 from experiments.charts._ids import read_ids
 from experiments.forms import ExperimentFilters
-from experiments.permissions import can_cancel, can_rerun, can_submit
+from experiments.permissions import can_cancel, can_rerun, can_see_studies, can_submit
 from experiments.selectors.activity import events_of
 from experiments.selectors.api_experiments import experiment_of
 from experiments.selectors.compare_page import compare_page_of
@@ -57,7 +57,7 @@ def experiment_detail(request: HttpRequest, experiment_id: int) -> HttpResponse:
     shown = experiment_page_of(request.user, experiment_id)
     context = {"shown": shown, "experiment": shown.experiment}
     context |= {"can_cancel": can_cancel(request.user, shown.experiment), "can_rerun": can_rerun(request.user)}
-    context["can_submit"] = can_submit(request.user)
+    context |= {"can_submit": can_submit(request.user), "can_study": can_see_studies(request.user)}
     fragment = _PARTS.get(request.GET.get("part", ""), _PARTS["score"])
     if not is_fragment(request):
         context |= {

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from metrics import expected_maximum
 from oversight.detectors import DETECTORS, Cost, ExperimentDetector, Options, Rates, Suspicion, known
-from oversight.detectors._statistics import expected_maximum, upper_tail
+from oversight.detectors._statistics import upper_tail
 from oversight.facts import ExperimentFacts
 
 

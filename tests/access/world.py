@@ -14,8 +14,12 @@ from agents.services.notebooks import save_notebook
 from agents.services.policies import set_policy
 from agents.services.tokens import token_for
 from agents.tools import TOOLS, parse
-from experiments.services.code import CODE
+from experiments.models import Benchmark, Method
+from experiments.options import complete_options
+from experiments.services.code import CODE, frozen_digest
 from experiments.snapshots.services import create_snapshot
+from experiments.transfer.models import TransferStudy
+from experiments.transfer.services import start_study
 from forum.services.posting import comment, post_finding
 from oversight.services.flags import flag_by_hand
 from tests.factories import (
@@ -43,6 +47,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "api_campaign_estimate": {
         "benchmarks": ["geography"], "agents": [{"researcher": "search", "direction": "critics"}],
     },
+    "api_transfer_studies": {"experiment": 0, "cells": [{"benchmark": "elements"}]},
+    "api_transfer_preview": {"experiment": 0, "cells": [{"benchmark": "elements"}]},
+    "transfer_new": {"experiment": 0, "cells": ["elements"], "seeds": "5", "theta_min": "0.2"},
     "api_experiments": {"benchmark": "geography", "method": {"recipe": "vanilla", "options": {}}, "seeds": 2},
     "snapshot_run": {"benchmark": "geography", "seeds": "2"},
     "experiment_new": {"benchmark": "geography", "method": "vanilla", "seeds": "2"},
@@ -137,6 +144,7 @@ def make_world() -> World:
     own = agents["agent"].user
     scored = make_experiment(benchmark=benchmark, method=method, user=own, state="scored", campaign=campaign.pk)
     queued = make_experiment(benchmark=benchmark, method=method, user=own, campaign=campaign.pk)
+    study = _study(benchmark, method, people["researcher"])
     finding = post_finding(user=own, kind="result", title="A result", body="Text.", experiments=[scored.pk])
     remark = comment(user=own, finding_id=finding.pk, body="A comment.")
     snapshot = create_snapshot(user=own, files={"method.py": "def fit(context):\n    return None\n"})
@@ -156,11 +164,24 @@ def make_world() -> World:
         "finding_id": finding.pk, "comment_id": remark.pk, "flag_id": flag.pk, "approval_id": approval.pk,
         "snapshot_id": snapshot.pk, "other": other.pk, "evaluation_id": evaluation.pk,
         "upload_id": evaluation.upload.pk, "slug": benchmark.slug,
-        "version": book.version,
+        "version": book.version, "study_id": study.pk,
     }  # fmt: skip
     at_work = {"experiment_id": queued.pk}
     special = {"api_experiment_cancel": at_work, "experiment_cancel": at_work}
     return World(clients, samples, {**SAMPLES, **special})
+
+
+def _study(benchmark: Benchmark, method: Method, user: User) -> TransferStudy:
+    """A study that has begun, of an experiment that every body about studies then names."""
+    make_benchmark("elements")
+    options = complete_options(method.options_schema, {})
+    won = make_experiment(
+        benchmark=benchmark, method=method, user=user, state="scored", options=options,
+        method_digest=frozen_digest(method, None, options),
+    )  # fmt: skip
+    for name in ("api_transfer_studies", "api_transfer_preview", "transfer_new"):
+        BODIES[name]["experiment"] = won.pk
+    return start_study(user=user, experiment=won.pk, benchmarks=["elements"])
 
 
 def _logged_in(user: User) -> Client:

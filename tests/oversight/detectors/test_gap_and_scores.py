@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oversight.detectors._statistics import expected_maximum
+from metrics import expected_maximum
 from oversight.detectors.dev_holdout_gap import DevHoldoutGap
 from oversight.detectors.impossible_score import ImpossibleScore
 from oversight.detectors.label_provenance import LabelProvenance
