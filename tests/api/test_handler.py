@@ -89,14 +89,15 @@ async def test_middleware_and_view_share_a_thread_and_the_next_request_reuses_it
         assert await call(handler, "/echo/", b"hello") == (200, b"hello0")
     assert len(threads) == 20
     assert threads[::2] == threads[1::2]  # the middleware's and the view's
-    assert len(set(threads)) < 5  # a thread says that it is free a moment after it has answered
+    assert len(set(threads)) < 10  # a thread says that it is free a moment after it has answered
     assert threads[0] != threading.current_thread().name
 
 
 async def test_a_finished_request_keeps_no_connection(handler):
     await asyncio.gather(*(call(handler, "/echo/") for _ in range(8)))
-    stats = connection.pool.get_stats()
-    assert stats["pool_available"] == stats["pool_size"]
+    async with asyncio.timeout(60):  # those that the rush has asked for may still be on their way
+        while (stats := connection.pool.get_stats())["pool_available"] != stats["pool_size"]:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_stream_ends_when_its_client_leaves(handler):

@@ -183,31 +183,28 @@ def stopped(tmp_path_factory):
     return first, survivors(processes)
 
 
-def test_it_stops_everything_when_told_to_and_starts_again_from_what_it_kept(stopped):
+def test_it_stops_everything_when_told_to(stopped):
     first, left = stopped
     assert left == []
     assert first.text.endswith("Stopped.")
     assert "Killed" not in first.text
     assert not (first.data / "run" / "addresses").exists()
 
+
+def test_it_starts_again_from_what_it_kept_and_nothing_outlives_a_supervisor_that_is_killed_and_the_next_heals(stopped):
+    first = stopped[0]
     second = Lab(first.data, port=first.port)
     second.wait_for_url()
     assert "Migrations (0 applied)" in second.text
-    assert second.stop(signal.SIGINT) == 0
-
-
-def test_nothing_outlives_a_supervisor_that_is_killed_and_the_next_start_heals(stopped):
-    first = Lab(stopped[0].data)
-    first.wait_for_url()
-    processes = first.everything()
-    first.process.kill()
-    first.process.wait()
+    processes = second.everything()
+    second.process.kill()
+    second.process.wait()
     wait_until(lambda: survivors(processes) == [], "the end of all processes")
 
-    second = Lab(first.data, port=first.port)
-    second.wait_for_url()
-    assert second.get("/", ASKS_DATABASE) in range(200, 400)
-    assert second.stop() == 0
+    third = Lab(first.data, port=first.port)
+    third.wait_for_url()
+    assert third.get("/", ASKS_DATABASE) in range(200, 400)
+    assert third.stop(signal.SIGINT) == 0
 
 
 def test_a_start_that_is_interrupted_leaves_nothing(tmp_path):

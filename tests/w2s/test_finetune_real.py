@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.lab.labs import CACHE
 from tests.w2s.tiny import save_tiny
 from workers.w2s.finetune.spec import FineTuneSpec
 from workers.w2s.finetune.student import FineTuneStudent
@@ -39,12 +40,13 @@ def capitals(countries: list[str]) -> tuple[Inputs, Floats]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("frozen", [20, 0])
-def test_smollm_learns_from_eighteen_capitals_to_tell_the_others(tmp_path_factory, frozen: int) -> None:
-    cache_dir = tmp_path_factory.getbasetemp() / "smollm"  # converted once for both
+def test_smollm_learns_from_eighteen_capitals_to_tell_the_others(tmp_path: Path, frozen: int) -> None:
+    (CACHE / "models").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "models").symlink_to(CACHE / "models")  # converted once for all tests
     names = list(CAPITALS)
     (train, labels), (test, truth) = capitals(names[:18]), capitals(names[18:])
     spec = FineTuneSpec(model=ModelSpec("wheel", "smollm2-135m"), frozen_blocks=frozen, epochs=15, batch_items=18)
-    student = FineTuneStudent(train, spec, seeds=(1,), cache_dir=cache_dir)
+    student = FineTuneStudent(train, spec, seeds=(1,), cache_dir=tmp_path)
     predictor = student.fit(labels, np.ones_like(labels))
     losses = student.diary.curves[0].y[0]
     assert losses[0] == pytest.approx(np.log(2))  # a head of zeros has no opinion
