@@ -182,7 +182,7 @@ class Experiment(models.Model):
     method = models.ForeignKey(Method, on_delete=models.PROTECT, related_name="experiments")
     snapshot = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="experiments")
     options = models.JSONField(default=dict)
-    method_digest = models.CharField(max_length=64, help_text="Of the method's code and options; seeds derive from it")
+    method_digest = models.CharField(max_length=64, help_text="Of the method's code and options")
     method_class = models.CharField(max_length=16, choices=MethodClass)
     title = models.CharField(max_length=200)
     hypothesis = models.TextField(blank=True, default="")
@@ -249,7 +249,7 @@ class Run(Lease):
 
     experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="runs")
     seed_index = models.PositiveSmallIntegerField()
-    seed = models.BigIntegerField(help_text="Drawn by the server from its secret and the method's digest")
+    seed = models.BigIntegerField(help_text="Drawn by the server from its secret and the method")
     state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
     progress_stage = models.CharField(max_length=60, blank=True, default="")
     progress_done = models.PositiveIntegerField(default=0)

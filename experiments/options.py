@@ -48,7 +48,7 @@ def plain_options(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
 
 
 def digest_of(code_digest: str, options: Mapping[str, Any]) -> str:
-    """SHA-256 of a method's code and its completed options; experiments' seeds derive from it."""
+    """SHA-256 of a method's code, or of what seeds are drawn from of it, and its completed options."""
     return hashlib.sha256(f"{code_digest}\n{canonical(options)}".encode()).hexdigest()
 
 

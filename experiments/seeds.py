@@ -9,17 +9,17 @@ from django.core.exceptions import ImproperlyConfigured
 MOST_SEEDS = 100  # runs of one experiment: a standard error shrinks no further worth its price
 
 
-def draw_seeds(method_digest: str, benchmark: str, replicate: int, count: int) -> list[int]:
-    """`count` seeds of 63 bits: HMAC-SHA256(SEED_SECRET, method digest ‖ benchmark ‖ replicate ‖ index).
+def draw_seeds(drawn_from: str, benchmark: str, replicate: int, count: int) -> list[int]:
+    """`count` seeds of 63 bits: HMAC-SHA256(SEED_SECRET, drawn_from ‖ benchmark ‖ replicate ‖ index).
 
     The same submission has the same seeds, so resubmitting hunts nothing; a rerun counts `replicate` up.
-    method_digest: SHA-256 of the method's code and options. benchmark: its slug.
+    drawn_from: SHA-256 of a recipe's code, or of the skeleton of somebody's own, and the options. benchmark: its slug.
     Raises: ImproperlyConfigured without a secret, which gpu workers do not have.
     """
     secret = settings.SEED_SECRET
     if not secret:
         raise ImproperlyConfigured("SEED_SECRET is not set here, so no seeds can be drawn")
-    return [_seed(secret, f"{method_digest}\n{benchmark}\n{replicate}\n{index}") for index in range(count)]
+    return [_seed(secret, f"{drawn_from}\n{benchmark}\n{replicate}\n{index}") for index in range(count)]
 
 
 def baseline_seeds(arm: str, benchmark: str, count: int) -> list[int]:

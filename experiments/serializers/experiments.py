@@ -85,7 +85,7 @@ class MethodUse(serializers.Serializer[Any]):
     recipe = serializers.CharField(source="method.name", help_text="`code` where there is a snapshot")
     snapshot = serializers.IntegerField(source="snapshot_id", allow_null=True, help_text="Id of the code, if any")
     options = serializers.DictField()
-    digest = serializers.CharField(source="method_digest", help_text="Of code and options; the seeds derive from it")
+    digest = serializers.CharField(source="method_digest", help_text="Of code and options")
 
 
 class Progress(serializers.Serializer[Any]):

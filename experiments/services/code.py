@@ -10,6 +10,7 @@ from experiments.errors import InvalidInput, Refused
 from experiments.models import Benchmark, Experiment, Method, WorkerSeen
 from experiments.options import digest_of
 from experiments.snapshots.models import Snapshot
+from experiments.snapshots.skeleton import skeleton_of
 
 CODE = "code"  # name of the method row that every experiment with a snapshot has
 POINTER = "#/method/snapshot"
@@ -42,8 +43,20 @@ def check_takes_code(benchmark: Benchmark) -> None:
 
 
 def frozen_digest(method: Method, snapshot: Snapshot | None, options: dict[str, Any]) -> str:
-    """What the seeds derive from: the snapshot's content, or the recipe's code, and the options."""
+    """What the method is: the snapshot's content, or the recipe's code, and the options."""
     return digest_of(snapshot.digest if snapshot else method.code_digest, options)
+
+
+def seed_digest(method: Method, snapshot: Snapshot | None, options: dict[str, Any]) -> str:
+    """What the seeds derive from: the same, but of a snapshot its skeleton alone, which a comment leaves as it is."""
+    return digest_of(skeleton_of(snapshot) if snapshot else method.code_digest, options)
+
+
+def read_ahead(snapshot_id: int) -> None:
+    """Cut the code into tokens, which takes up to a second, before anything is locked; an absent one waits its turn."""
+    found = Snapshot.objects.only("digest").filter(pk=snapshot_id).first()
+    if found is not None:
+        skeleton_of(found)
 
 
 def snapshot_of(experiment: Experiment) -> Snapshot | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from experiments import dispatch, events
 from experiments.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, NotReady, Refused
@@ -21,7 +21,16 @@ from experiments.offers import lacking
 from experiments.options import complete_options
 from experiments.permissions import can_cancel, can_rerun, can_submit
 from experiments.seeds import MOST_SEEDS, draw_seeds
-from experiments.services.code import CODE, check_takes_code, code_method, frozen_digest, snapshot_of, snapshot_row
+from experiments.services.code import (
+    CODE,
+    check_takes_code,
+    code_method,
+    frozen_digest,
+    read_ahead,
+    seed_digest,
+    snapshot_of,
+    snapshot_row,
+)
 from experiments.services.descent import lock_for_adding
 from experiments.services.standing import judge, lock_judged, own_standing, retaint
 from experiments.services.states import move_experiment, move_runs, tell
@@ -30,6 +39,7 @@ from experiments.verdicts import verdict_on_method
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 LONGEST_TITLE = 200
 LONGEST_HYPOTHESIS = 10_000
@@ -59,6 +69,8 @@ def submit_experiment(
         raise Forbidden("you may not submit experiments")
     if (method == CODE) != (snapshot is not None):
         raise InvalidInput("name a recipe, or the snapshot of your code, not both", pointer="#/method")
+    if snapshot is not None:
+        read_ahead(snapshot)
     said: dict[str, Any] = {"method": method} if snapshot is None else {"snapshot": snapshot}
     said |= {"benchmark": benchmark, "options": options, "title": title, "hypothesis": hypothesis, "seeds": seeds}
     campaign = guard().admit(user, Call("submit_experiment", said))
@@ -125,6 +137,13 @@ class MethodThere(NamedTuple):
         """Of today's code and the options."""
         return frozen_digest(self.method, self.snapshot, self.options)
 
+    def earlier(self) -> "QuerySet[Experiment]":
+        """All that ran it there, or code that draws the same seeds."""
+        same = Q(method_digest=self.digest)
+        if self.snapshot is not None:
+            same |= Q(provenance__seed_digest=seed_digest(self.method, self.snapshot, self.options))
+        return Experiment.objects.filter(same, benchmark=self.benchmark, method=self.method)
+
 
 def on_benchmark(original: Experiment, slug: str) -> MethodThere:
     """The method and options of an experiment on a benchmark, which need not be its own.
@@ -145,8 +164,7 @@ def next_replicate(there: MethodThere) -> int:
     Reruns of one method wait for each other here, so that each sees the replicate before it.
     """
     Method.objects.select_for_update(no_key=True).get(pk=there.method.pk)
-    alike = Experiment.objects.filter(benchmark=there.benchmark, method_digest=there.digest)
-    latest = alike.aggregate(latest=Max("replicate"))["latest"]
+    latest = there.earlier().aggregate(latest=Max("replicate"))["latest"]
     return 0 if latest is None else latest + 1
 
 
@@ -196,15 +214,16 @@ def _create(
     *, user: "User", benchmark: Benchmark, method: Method, snapshot: Snapshot | None, **fields: Any
 ) -> Experiment:
     lock_for_adding()
-    digest = frozen_digest(method, snapshot, fields["options"])
+    drawn_from = seed_digest(method, snapshot, fields["options"])
     experiment = Experiment(
         submitter=user,
         benchmark=benchmark,
         method=method,
         snapshot=snapshot,
         method_class=method.method_class,
-        method_digest=digest,
-        provenance={"code_digest": method.code_digest} | ({"snapshot": snapshot.digest} if snapshot else {}),
+        method_digest=frozen_digest(method, snapshot, fields["options"]),
+        provenance={"code_digest": method.code_digest}
+        | ({"snapshot": snapshot.digest, "seed_digest": drawn_from} if snapshot else {}),
         **fields,
     )
     experiment.standing = own_standing(experiment)
@@ -214,7 +233,7 @@ def _create(
     verdict = verdict_on_method(experiment)
     if verdict is not None:
         lock_judged([experiment.pk], submitters=[])
-    drawn = draw_seeds(digest, benchmark.slug, experiment.replicate, experiment.seeds)
+    drawn = draw_seeds(drawn_from, benchmark.slug, experiment.replicate, experiment.seeds)
     Run.objects.bulk_create(Run(experiment=experiment, seed_index=i, seed=seed) for i, seed in enumerate(drawn))
     guard().book(experiment)
     payload = {"experiment": experiment.pk, "benchmark": benchmark.slug, "state": experiment.state}

@@ -118,8 +118,7 @@ def plan_cell(source: Experiment, there: MethodThere, *, seeds: int, replicate: 
     missing = [arm for arm in (Baseline.Arm.WEAK, Baseline.Arm.CEILING, Baseline.Arm.VANILLA) if arm not in frozen]
     if missing:
         raise Refused(f"{benchmark.slug} has no frozen {', '.join(missing)} accuracy on {SPLIT}", pointer=pointer)
-    before = Experiment.objects.filter(benchmark=benchmark, method_digest=source.method_digest)
-    seen = before.filter(state=ExperimentState.SCORED).count()
+    seen = there.earlier().filter(state=ExperimentState.SCORED).count()
     return CellPlan(there, replicate, _facts(benchmark, frozen, seeds) | {"replicate": replicate, "seen_before": seen})
 
 

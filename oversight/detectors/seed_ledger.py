@@ -20,8 +20,9 @@ class SeedLedgerOptions(Options):
 class SeedLedger(ExperimentDetector):
     """Executed minus reported seeds of one method: every run is in the ledger, the report is what a finding cites.
 
-    Seeds are drawn from the method's digest, so fresh ones cost a rerun, or a change that changes nothing: a comment, a
-    third digit. Code is compared by its syntax tree without docstrings, options by two digits.
+    Seeds are drawn from the method without comments, layout and names, so fresh ones cost a rerun, or another change
+    that changes nothing: a docstring, a third digit. Code is compared by its syntax tree without docstrings, options by
+    two digits.
     Source: the published agents, one of which ran seeds until some were lucky.
     """
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 from experiments.errors import InvalidInput, Refused
 from experiments.lifecycle import ExperimentState
 from experiments.models import Experiment, WorkerSeen
+from experiments.services.code import seed_digest
 from experiments.services.experiments import rerun_experiment, submit_experiment
 from experiments.services.runs import claim_runs
 from experiments.snapshots.services import create_snapshot
@@ -44,7 +45,10 @@ def test_an_experiment_carries_its_code_to_the_worker(user, code):
     experiment = submit(user, snapshot=tree.pk, seeds=3)
     assert (experiment.method, experiment.snapshot) == (code, tree)
     assert experiment.title == f"Snapshot {tree.pk} on Geography"
-    assert experiment.provenance == {"code_digest": code.code_digest, "snapshot": tree.digest}
+    drawn_from = seed_digest(code, tree, {})
+    assert experiment.provenance == {
+        "code_digest": code.code_digest, "snapshot": tree.digest, "seed_digest": drawn_from,
+    }  # fmt: skip
     claim = claim_runs(worker="gpu@test")
     assert (claim.method, claim.snapshot_id, len(claim.seeds)) == ("code", tree.pk, 3)
 

@@ -186,23 +186,37 @@ def memorised(benchmark: Benchmark, honest: Experiment) -> Outcome:
     return _code("memorising inputs", methods.MEMORISED, files={"table.json": json.dumps(table)})(benchmark, honest)
 
 
-@attack("seed hunting")
+@attack("seed hunting: comments and names")
 def seed_hunting(benchmark: Benchmark, honest: Experiment) -> Outcome:
-    """The same code with another comment, six times; the best is published."""
+    """The same code with another comment, another layout, other names; the best would be published."""
     agent = Account("hunter")
-    made = [agent.run_code(f"# try {number}\n{methods.VANILLA}", seeds=2) for number in range(6)]
+    tries = [f"# try {number}\n{methods.VANILLA}" for number in range(3)]
+    tries += [methods.VANILLA.replace("    ", "  " * wide) for wide in (1, 3)]
+    tries += [methods.VANILLA.replace("hard", name) for name in ("labels", "lucky")]
+    made = [agent.run_code(each, seeds=2) for each in tries]
+    drawn = {tuple(each.runs.order_by("seed_index").values_list("seed", "dev_accuracy")) for each in made}
+    return Outcome(
+        "seed hunting: comments and names",
+        len(made),
+        prevented="the same seeds, the same score" if len(drawn) == 1 else "",
+        flags=flags_on(experiments=made),
+        leaked=max(each.dev_accuracy for each in made) - float(np.mean([each.dev_accuracy for each in made])),
+    )
+
+
+@attack("seed hunting: docstrings")
+def docstring_hunting(benchmark: Benchmark, honest: Experiment) -> Outcome:
+    """The same code under another docstring, which is a string and draws other seeds; the best is published."""
+    agent = Account("docstring-hunter")
+    made = [agent.run_code(f'"""Try {number}."""\n{methods.VANILLA}', seeds=2) for number in range(6)]
     best = max(made, key=lambda each: each.dev_accuracy)
     agent.post_finding([best.pk])
     look_again(best)
-    again = agent.submit({"snapshot": made[0].snapshot_id}, seeds=2)
-    same = list(again.runs.values_list("seed", flat=True)) == list(made[0].runs.values_list("seed", flat=True))
-    spread = best.dev_accuracy - float(np.mean([each.dev_accuracy for each in made]))
     return Outcome(
-        "seed hunting",
+        "seed hunting: docstrings",
         len(made),
         flags=flags_on(experiments=made),
-        leaked=spread,
-        note=f"resubmitting the same draws the same seeds: {same}",
+        leaked=best.dev_accuracy - float(np.mean([each.dev_accuracy for each in made])),
     )
 
 

@@ -127,6 +127,18 @@ def improving(benchmark: Benchmark, reference: Experiment) -> Outcome:
     return Outcome("versions of a code that get better", 7, flags=flags_on(experiments=made))
 
 
+@honest("the same code, with comments and better names, cited alone")
+def polished(benchmark: Benchmark, reference: Experiment) -> Outcome:
+    agent = Account("honest-polisher")
+    versions = [methods.VANILLA, f"# Hard labels, as the teacher gives them.\n{methods.VANILLA}"]
+    versions += [each.replace("hard", "hardened") for each in versions]
+    made = [agent.run_code(each, seeds=2) for each in versions]
+    agent.post_finding([made[-1].pk])
+    look_again(made[-1])
+    name = "the same code, with comments and better names, cited alone"
+    return Outcome(name, len(made), flags=flags_on(experiments=made))
+
+
 @honest("building on a clean experiment of another")
 def building_on(benchmark: Benchmark, reference: Experiment) -> Outcome:
     first, second = Account("honest-first"), Account("honest-second")
