@@ -127,6 +127,13 @@ def initial_values(values: Mapping[str, Any], options: Mapping[str, Any]) -> dic
     return {**values, **{_OPTION + name: value for name, value in options.items()}}
 
 
+def _typed(field: forms.Field, given: str, usual: Any) -> Any:
+    try:
+        return field.clean(given)
+    except forms.ValidationError:
+        return usual
+
+
 def _properties(method: Method) -> dict[str, Any]:
     return dict(method.options_schema.get("properties", {}))
 
@@ -152,11 +159,11 @@ class NewStudy(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "auto_id": "study_%s"})
 
-    @staticmethod
-    def seeds_or_usual(given: str) -> int:
-        """What the detectable effect is shown for: the number that was typed, if it is one that is allowed."""
-        typed = int(given) if given.isdecimal() and len(given) < 6 else USUAL_SEEDS
-        return typed if FEWEST_SEEDS <= typed <= MOST_SEEDS else USUAL_SEEDS
+    def sizes_or_usual(self, given: Mapping[str, str]) -> tuple[int, float]:
+        """Seeds and θ_min for which the detectable effect is shown: what was typed, where it is allowed."""
+        usual = {"seeds": USUAL_SEEDS, "theta_min": USUAL_THETA}
+        seeds, theta_min = (_typed(self.fields[name], given.get(name, ""), usual[name]) for name in usual)
+        return int(seeds), float(theta_min)
 
     def blame(self, pointer: str | None, message: str) -> None:
         """Put a service's objection beside the field its JSON pointer names; else above the form."""

@@ -44,6 +44,9 @@ class Standing(models.TextChoices):
     DISQUALIFIED = "disqualified", "Disqualified"
 
 
+RANKED = [Standing.COUNTED, Standing.POLICY_GRAY]
+"""What is ranked, studied, and counts in studies: nothing is held against it."""
+
 TAINTING = [Standing.DISQUALIFIED, Standing.UNDER_REVIEW]
 """What descends from results of these standings is to be verified again."""
 

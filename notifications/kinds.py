@@ -9,6 +9,7 @@ from experiments.models import Event, Experiment
 
 REVIEWERS = "review"  # permission
 EVERYBODY = "view_lab"
+HOLDOUT = "see_holdout"
 LONGEST = 300  # characters of a notification
 
 
@@ -39,6 +40,11 @@ def _best(event: Event) -> str:
 
 def _finding(event: Event) -> str:
     return f"{_who(event)} posted {_subject(event)}"
+
+
+def _study(event: Event) -> str:
+    of = f" of experiment {event.payload['experiment']}" if "experiment" in event.payload else ""
+    return f"{_subject(event).capitalize().replace('_', ' ')}{of} is done"
 
 
 def _comment(event: Event) -> str:
@@ -89,6 +95,7 @@ KINDS: dict[str, Kind] = {
     ),
     "agent_failed": Kind("An agent failed", "agent.state", _agent_failed, {"state": ("failed",)}, in_lab=False),
     "best": Kind("An experiment scored above the best so far", "experiment.scored", _best),
+    "transfer": Kind("A transfer study is done", "transfer.done", _study, audience=HOLDOUT),
     "finding": Kind("A finding was posted", "finding.posted", _finding, page=False),
     "comment": Kind("A comment was posted", "comment.posted", _comment, page=False),
 }

@@ -15,7 +15,9 @@ from experiments.models import Event, EventCounter
 if TYPE_CHECKING:
     from experiments.permissions import Actor
 
-_PLACES = {kind: kind for kind in ("agent", "benchmark", "campaign", "experiment", "finding", "method")}
+_PLACES = {
+    kind: kind for kind in ("agent", "benchmark", "campaign", "experiment", "finding", "method", "transfer_study")
+}
 
 EXCERPT = 80  # characters of what somebody said
 

@@ -9,10 +9,9 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from experiments.errors import InvalidInput, NotFound
-from experiments.lifecycle import ExperimentState, MethodClass
+from experiments.lifecycle import RANKED, ExperimentState, MethodClass
 from experiments.models import Benchmark, Evaluation, Experiment, ReferenceResult, Upload
 from experiments.permissions import can_see_exact_uploads, can_see_holdout, can_view_lab
-from experiments.selectors.leaderboard_page import RANKED
 from experiments.selectors.scores import Score, dev_score, holdout_score, vanilla_difference
 from experiments.transfer.selectors import TransferNote, notes_on
 

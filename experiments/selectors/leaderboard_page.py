@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet, Subquery
 
 from experiments.indexes import best_first
-from experiments.lifecycle import ExperimentState, MethodClass, Standing
+from experiments.lifecycle import RANKED, ExperimentState, MethodClass
 from experiments.models import Benchmark, Experiment, ReferenceResult
 from experiments.permissions import can_see_holdout
 from experiments.selectors.keyset import window
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from experiments.permissions import Actor
 
 PAGE_SIZE = 25
-RANKED = [Standing.COUNTED, Standing.POLICY_GRAY]
 _HEAVY = ("hypothesis", "provenance", "error", "search", "method_digest", "options")
 
 

@@ -64,10 +64,14 @@ class PlannedCell(serializers.Serializer[Any]):
     seed_sd = serializers.FloatField(help_text="Standard deviation of accuracy between runs")
     measured = serializers.BooleanField(help_text="False: the three above are the most that they can be")
     mde = serializers.FloatField(
-        allow_null=True, help_text="Smallest PGR that is found with a chance of 80%; null without a gap"
+        allow_null=True,
+        help_text="Least PGR above theta_min that is told from it with a chance of 80%; null without a gap",
     )
     replicate = serializers.IntegerField(help_text="Numbers the seeds, which no run of this method has had there")
     seen_before = serializers.IntegerField(help_text="Scored experiments of this method there before the study")
+    variants_before = serializers.IntegerField(
+        default=None, allow_null=True, help_text="And of variants of it; null in plans frozen before they were counted"
+    )
 
 
 class Source(serializers.Serializer[Any]):

@@ -254,7 +254,7 @@ def _visible(user: "User", experiment_id: int) -> Experiment:
 
 
 def _ready_benchmark(slug: str) -> Benchmark:
-    found = Benchmark.objects.filter(slug=slug).first()
+    found = None if "\x00" in slug else Benchmark.objects.filter(slug=slug).first()  # PostgreSQL takes no NUL
     if found is None:
         known = ", ".join(Benchmark.objects.exclude(state=BenchmarkState.REFERENCE).values_list("slug", flat=True))
         raise InvalidInput(f"no benchmark {slug!r}; known: {known or 'none yet'}", pointer="#/benchmark")

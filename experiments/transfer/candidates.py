@@ -7,7 +7,7 @@ from experiments.errors import LabError
 from experiments.lifecycle import BenchmarkState
 from experiments.models import Benchmark, Experiment
 from experiments.services.experiments import on_benchmark
-from experiments.transfer.plans import plan_cell
+from experiments.transfer.plans import USUAL_THETA, detects_from, plan_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +17,19 @@ class Candidate:
     benchmark: Benchmark
     facts: dict[str, Any] | None
     reason: str = ""
+    detects: float | None = None
 
 
-def candidates_for(source: Experiment, seeds: int) -> list[Candidate]:
-    """Every benchmark with items, usable ones first. seeds: runs per cell, which the detectable effect depends on."""
+def candidates_for(source: Experiment, seeds: int, theta_min: float = USUAL_THETA) -> list[Candidate]:
+    """Every benchmark with items, usable ones first. seeds: runs per cell. Both decide what a cell would detect."""
     others = Benchmark.objects.exclude(state=BenchmarkState.REFERENCE).exclude(pk=source.benchmark_id)
-    found = [_candidate(source, each, seeds) for each in others]
+    found = [_candidate(source, each, seeds, theta_min) for each in others]
     return sorted(found, key=lambda each: each.facts is None)
 
 
-def _candidate(source: Experiment, benchmark: Benchmark, seeds: int) -> Candidate:
+def _candidate(source: Experiment, benchmark: Benchmark, seeds: int, theta_min: float) -> Candidate:
     try:
         cell = plan_cell(source, on_benchmark(source, benchmark.slug), seeds=seeds, replicate=0, pointer="")
     except LabError as error:
         return Candidate(benchmark, None, str(error))
-    return Candidate(benchmark, cell.facts)
+    return Candidate(benchmark, cell.facts, detects=detects_from(theta_min, cell.facts["mde"]))

@@ -13,7 +13,7 @@ from experiments.lifecycle import EXPERIMENT_TERMINAL, ExperimentState, StudySta
 from experiments.models import Experiment
 from experiments.scoring import frozen_arms, right_answers_of
 from experiments.transfer.models import TransferCell, TransferStudy
-from experiments.transfer.plans import ALPHA, SPLIT
+from experiments.transfer.plans import ALPHA, FEWEST_RUNS, SPLIT
 from metrics import CANDIDATE, CEILING, VANILLA, WEAK, Estimate
 from transferstats.cells import Cell
 from transferstats.sensitivity import resampled_interval, with_failures
@@ -23,7 +23,6 @@ from transferstats.verdict import judge
 log = logging.getLogger(__name__)
 
 _LONGEST_REASON = 2000
-FEWEST_RUNS = 2  # with one, nobody knows how runs differ
 _GAP = {CEILING: 1.0, WEAK: -1.0}
 
 
@@ -54,7 +53,7 @@ def judge_cell(experiment_id: int) -> bool:
         cell.judged_at = timezone.now()
         cell.save(update_fields=["verdict", "numbers", "error", "judged_at"])
         payload = {"study": study.pk, "experiment": study.experiment_id, "benchmark": cell.experiment.benchmark.slug}
-        events.record("transfer.judged", f"transfer:{study.pk}", payload=payload)
+        events.record("transfer.judged", f"transfer_study:{study.pk}", payload=payload)
         _finish(study)
     return True
 
@@ -64,7 +63,7 @@ def _finish(study: TransferStudy) -> None:
         return
     TransferStudy.objects.filter(pk=study.pk).update(state=StudyState.DONE, finished_at=timezone.now())
     payload = {"study": study.pk, "experiment": study.experiment_id, "state": StudyState.DONE}
-    events.record("transfer.done", f"transfer:{study.pk}", payload=payload)
+    events.record("transfer.done", f"transfer_study:{study.pk}", payload=payload)
 
 
 def _judged(study: TransferStudy, experiment: Experiment) -> Judged:

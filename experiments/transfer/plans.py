@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from experiments.errors import Refused
-from experiments.lifecycle import ExperimentState, Standing
+from experiments.lifecycle import RANKED, ExperimentState, Standing
 from experiments.models import Baseline, Benchmark, Experiment
 from experiments.services.experiments import MethodThere
+from experiments.transfer.tried import tried_before
 from metrics import expected_maximum
 from transferstats.planning import minimum_detectable_pgr
 
@@ -19,6 +20,7 @@ ALPHA = 0.05  # one-sided, of every verdict
 SPLIT = "holdout"  # whose scores nobody who proposes methods is ever told
 USUAL_THETA, USUAL_SEEDS, FEWEST_SEEDS, CONFIRMING_SEEDS = 0.2, 5, 3, 5
 MOST_CELLS = 30
+FEWEST_RUNS = 2  # with one, nobody knows how runs differ
 
 STOP = "when the experiment of every cell has ended"
 EXCLUSIONS = (
@@ -118,8 +120,26 @@ def plan_cell(source: Experiment, there: MethodThere, *, seeds: int, replicate: 
     missing = [arm for arm in (Baseline.Arm.WEAK, Baseline.Arm.CEILING, Baseline.Arm.VANILLA) if arm not in frozen]
     if missing:
         raise Refused(f"{benchmark.slug} has no frozen {', '.join(missing)} accuracy on {SPLIT}", pointer=pointer)
-    seen = there.earlier().filter(state=ExperimentState.SCORED).count()
-    return CellPlan(there, replicate, _facts(benchmark, frozen, seeds) | {"replicate": replicate, "seen_before": seen})
+    single = [arm for arm in (Baseline.Arm.CEILING, Baseline.Arm.VANILLA) if len(frozen[arm].accuracies) < FEWEST_RUNS]
+    if single:
+        raise Refused(
+            f"{benchmark.slug} has 1 seed of {', '.join(single)}, and two are needed to tell how seeds differ",
+            pointer=pointer,
+        )
+    facts = _facts(benchmark, frozen, seeds) | {"replicate": replicate} | tried_before(source, there)
+    return CellPlan(there, replicate, facts)
+
+
+def check_distinct(cells: Sequence[CellPlan]) -> None:
+    """Raises: Refused where two benchmarks are one cell: its verdict would count twice."""
+    for index, cell in enumerate(cells):
+        for other in cells[:index]:
+            if _same_cell(cell.there.benchmark, other.there.benchmark):
+                raise Refused(
+                    f"{cell.there.benchmark.slug} has the items and the models of {other.there.benchmark.slug}: it is"
+                    " the same cell, and would count twice",
+                    pointer=f"#/cells/{index}/benchmark",
+                )
 
 
 def _same_cell(one: Benchmark, other: Benchmark) -> bool:
@@ -193,13 +213,18 @@ def _detectable(spread: Spread, gap: float, n_items: int, seeds: int) -> float |
     )
 
 
+def detects_from(theta_min: float, mde: float | None) -> float | None:
+    """The smallest true PGR that four of five studies find to transfer: the margin, and what can be told from it."""
+    return None if mde is None else theta_min + mde
+
+
 def check_source(source: Experiment) -> None:
     """Raises: Refused unless the experiment is scored and counts."""
     if source.state != ExperimentState.SCORED:
         raise Refused(
             f"#{source.pk} is {source.state}: only a scored experiment can be studied", pointer="#/experiment"
         )
-    if source.standing not in (Standing.COUNTED, Standing.POLICY_GRAY):
+    if source.standing not in RANKED:
         raise Refused(
             f"#{source.pk} is {Standing(source.standing).label.lower()}: what does not count is not studied",
             pointer="#/experiment",

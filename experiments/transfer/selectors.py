@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Case, Prefetch, QuerySet, SmallIntegerField, When
 
 from experiments.errors import Forbidden, LabError, NotFound
-from experiments.lifecycle import Standing, Verdict
+from experiments.lifecycle import RANKED, StudyState, Verdict
 from experiments.models import Benchmark, Experiment
 from experiments.permissions import can_see_studies
 from experiments.selectors.keyset import window
 from experiments.transfer.models import TransferCell, TransferStudy
 from experiments.transfer.numbers import Numbers, read_numbers
-from experiments.transfer.plans import MOST_CELLS, check_source
+from experiments.transfer.plans import MOST_CELLS, check_source, detects_from
 from experiments.transfer.summary import Headline, adjusted, headline, pooled
 from transferstats.pooling import Pooled
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PAGE_SIZE = 20
 MOST_METHODS = 40  # on the map
 _DIGITS = 19  # of the largest number a bigint holds
-HELD = (Standing.UNDER_REVIEW, Standing.DISQUALIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class CellFacts:
     numbers: Numbers
     counts: bool
     p_adjusted: float | None
+    theta_min: float
 
     @property
     def verdict(self) -> str | None:
@@ -47,9 +47,14 @@ class CellFacts:
 
     @property
     def mde(self) -> float | None:
-        """Smallest detectable PGR, as planned."""
+        """How far above the margin a PGR must lie to be told from it, as planned."""
         mde: float | None = self.planned.get("mde")
         return mde
+
+    @property
+    def detects(self) -> float | None:
+        """Smallest true PGR that is likely found to transfer, as planned."""
+        return detects_from(self.theta_min, self.mde)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,15 @@ class TransferNote:
 
 
 def notes_on(user: "Actor", experiments: Collection[int]) -> dict[int, TransferNote]:
-    """Experiment id -> note of its latest study; nothing for accounts that may not see studies."""
+    """Experiment id -> note of its latest study, a cancelled one only for want of others.
+
+    Nothing for accounts that may not see studies.
+    """
     if not experiments or not can_see_studies(user):
         return {}
-    latest = TransferStudy.objects.filter(experiment__in=experiments).order_by("experiment_id", "-id")
+    latest = TransferStudy.objects.filter(experiment__in=experiments).order_by(
+        "experiment_id", _last(state=StudyState.CANCELLED), "-id"
+    )
     chosen = latest.distinct("experiment_id").values("pk")
     found = study_facts(list(_with_all(TransferStudy.objects.filter(pk__in=chosen))))
     return {each.study.experiment_id: _note(each) for each in found}
@@ -157,13 +167,14 @@ class TransferMap:
 def transfer_map(user: "Actor") -> TransferMap:
     """The latest verdict of each method on each benchmark; the methods studied last, MOST_METHODS of them.
 
+    A cell that did not run stands where there is nothing else: to cancel a study hides no earlier verdict.
     Reruns of a method share its line, which the study begun last names. What is held is left out.
     """
     require_studies(user)
-    judged = TransferCell.objects.exclude(verdict="").exclude(experiment__standing__in=HELD)
-    latest = judged.order_by("experiment__method_digest", "benchmark_id", "-id").distinct(
-        "experiment__method_digest", "benchmark_id"
-    )
+    judged = TransferCell.objects.exclude(verdict="").filter(experiment__standing__in=RANKED)
+    latest = judged.order_by(
+        "experiment__method_digest", "benchmark_id", _last(verdict=Verdict.NOT_RUN), "-id"
+    ).distinct("experiment__method_digest", "benchmark_id")
     cells = TransferCell.objects.filter(pk__in=latest.values("pk")).select_related(
         "benchmark", "study__experiment__method", "study__experiment__benchmark"
     )
@@ -233,7 +244,7 @@ def _facts(study: TransferStudy) -> StudyFacts:
     cells = list(study.cells.all())
     planned = {each["benchmark"]: each for each in study.plan["cells"]}
     numbers = [read_numbers(each.numbers) for each in cells]
-    counts = [each.verdict != "" and each.experiment.standing not in HELD for each in cells]
+    counts = [each.verdict != "" and each.experiment.standing in RANKED for each in cells]
     all_judged = all(each.judged_at for each in cells)
     # a cell that did not run, or whose result is held, speaks against transfer: its p is 1
     ps = [1.0 if own.p is None or not counted else own.p for own, counted in zip(numbers, counts, strict=True)]
@@ -245,13 +256,18 @@ def _facts(study: TransferStudy) -> StudyFacts:
     return StudyFacts(
         study=study,
         cells=[
-            CellFacts(cell, planned[cell.benchmark.slug], own, counted, p)
+            CellFacts(cell, planned[cell.benchmark.slug], own, counted, p, study.theta_min)
             for cell, own, counted, p in zip(cells, numbers, counts, corrected, strict=True)
         ],
         headline=headline(ps, confirmatory=study.confirmatory) if all_judged else None,
         pooled=pooled(estimates) if all_judged else None,
-        source_held=study.experiment.standing in HELD,
+        source_held=study.experiment.standing not in RANKED,
     )
+
+
+def _last(**values: str) -> Case:
+    """For an order: rows with this value after all others."""
+    return Case(When(**values, then=1), default=0, output_field=SmallIntegerField())
 
 
 def _with_all(found: QuerySet[TransferStudy]) -> QuerySet[TransferStudy]:

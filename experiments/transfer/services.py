@@ -31,6 +31,7 @@ from experiments.transfer.plans import (
     USUAL_THETA,
     CellPlan,
     canonical,
+    check_distinct,
     check_source,
     hash_of,
     plan_cell,
@@ -97,7 +98,7 @@ def start_study(
         )
         TransferCell.objects.create(study=study, benchmark=cell.there.benchmark, experiment=run)
     payload = {"study": study.pk, "experiment": source.pk, "state": study.state}
-    events.record("transfer.started", f"transfer:{study.pk}", actor=user, payload=payload)
+    events.record("transfer.started", f"transfer_study:{study.pk}", actor=user, payload=payload)
     return study
 
 
@@ -120,7 +121,7 @@ def cancel_study(*, user: "User", study_id: int) -> TransferStudy:
     for experiment in [each for each in cells if each.state not in EXPERIMENT_TERMINAL]:
         cancel_locked(experiment, actor=user)
     payload = {"study": study.pk, "experiment": study.experiment_id, "state": StudyState.CANCELLED}
-    events.record("transfer.cancelled", f"transfer:{study.pk}", actor=user, payload=payload)
+    events.record("transfer.cancelled", f"transfer_study:{study.pk}", actor=user, payload=payload)
     study.refresh_from_db()
     return study
 
@@ -137,7 +138,9 @@ def _planned(
     if source is None:
         raise InvalidInput(f"there is no experiment {experiment}", pointer="#/experiment")
     check_source(source)
-    return source, [_cell(source, slug, index, seeds) for index, slug in enumerate(benchmarks)]
+    cells = [_cell(source, slug, index, seeds) for index, slug in enumerate(benchmarks)]
+    check_distinct(cells)
+    return source, cells
 
 
 def _cell(source: Experiment, slug: str, index: int, seeds: int) -> CellPlan:
@@ -147,7 +150,8 @@ def _cell(source: Experiment, slug: str, index: int, seeds: int) -> CellPlan:
     except LabError as error:
         error.pointer = pointer
         raise
-    return plan_cell(source, there, seeds=seeds, replicate=next_replicate(there), pointer=pointer)
+    # never 0, whose seeds whoever submits the method there gets, now or later
+    return plan_cell(source, there, seeds=seeds, replicate=max(next_replicate(there), 1), pointer=pointer)
 
 
 def _check_numbers(benchmarks: Sequence[str], theta_min: float, seeds: int) -> None:

@@ -71,7 +71,7 @@ def transfer_new(request: HttpRequest) -> HttpResponse:
     if source is None:
         return show(request, "experiments/transfer_new.html", {"refusal": refusal})
     form = NewStudy(request.POST) if request.method == "POST" else NewStudy(initial=request.GET.dict())
-    candidates = candidates_for(source, form.seeds_or_usual(given.get("seeds", "")))
+    candidates = candidates_for(source, *form.sizes_or_usual(given))
     chosen = given.getlist("cells")
     if request.method == "POST" and form.is_valid() and (study := _start(request, form, source, chosen)):
         messages.success(request, f"The plan is frozen and {len(chosen)} cells are queued.")

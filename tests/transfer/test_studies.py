@@ -66,7 +66,7 @@ def test_a_preview_is_the_plan_and_writes_nothing(person, source):
 
 def test_cells_have_seeds_that_no_run_has_had(person, source, study):
     again = ask(person, source, benchmarks=["elements", "grammar"])
-    assert [each["replicate"] for each in again.plan["cells"]] == [1, 1]
+    assert [each["replicate"] for each in again.plan["cells"]] == [2, 2]
     seeds = list(Run.objects.values_list("seed", flat=True))
     assert len(seeds) == len(set(seeds)) == 4 + 4 * 5
 

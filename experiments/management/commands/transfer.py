@@ -12,7 +12,7 @@ from experiments.lifecycle import StudyState, Verdict
 from experiments.management.following import acting_user, follow
 from experiments.serializers.transfer import Preview, StudyDetail
 from experiments.transfer.models import TransferStudy
-from experiments.transfer.plans import USUAL_SEEDS, USUAL_THETA, hash_of
+from experiments.transfer.plans import USUAL_SEEDS, USUAL_THETA, detects_from, hash_of
 from experiments.transfer.selectors import StudyFacts, study_facts, study_of
 from experiments.transfer.services import preview_study, start_study
 
@@ -74,7 +74,8 @@ class Command(BaseCommand):
             return
         lines = [f"{plan['kind']}, {plan['seeds']} seeds per cell, theta_min {plan['theta_min']:.2f}"]
         for cell in plan["cells"]:
-            detects = "no gap: nothing" if cell["mde"] is None else f"PGR from {cell['mde']:.2f}"
+            least = detects_from(plan["theta_min"], cell["mde"])
+            detects = "no gap: nothing" if least is None else f"PGR from {least:.2f}"
             lines.append(f"{cell['benchmark']:20} detects {detects}   n = {cell['n_items']}, gap {cell['gap']:.3f}")
         self.stdout.write("\n".join(lines))
 
