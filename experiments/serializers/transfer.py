@@ -154,6 +154,13 @@ class Cell(serializers.Serializer[Any]):
     p_adjusted = serializers.FloatField(allow_null=True, help_text="For all cells of the study")
     gap_over_se = serializers.FloatField(source="numbers.gap_over_se", allow_null=True)
     sensitivity = Sensitivity(source="numbers.sensitivity", allow_null=True, help_text="Null where no run failed")
+    accuracies = serializers.DictField(
+        source="numbers.accuracies", child=serializers.FloatField(), help_text="Of weak, candidate, vanilla and ceiling"
+    )
+    bootstrap = serializers.ListField(
+        source="numbers.bootstrap", child=serializers.FloatField(), allow_null=True,
+        help_text="95% interval of the PGR by resampling: a check, not the answer",
+    )  # fmt: skip
     failed = serializers.IntegerField(source="numbers.failed", help_text="Runs without predictions")
     settle = Settle(source="numbers.settle", allow_null=True)
     error = serializers.CharField(source="cell.error", allow_blank=True, help_text="Why it did not run")

@@ -137,3 +137,19 @@ def test_who_sees_holdout_scores_is_told_in_their_notifications(person, source, 
     assert {each.user_id for each in told} == {person.pk, reader.pk}
     assert agent.pk not in {each.user_id for each in told}
     assert told[0].text == f"Transfer study {study.pk} of experiment {source.pk} is done"
+
+
+def test_the_checks_beside_a_verdict_are_shown(person, study):
+    run_cells(study, (0.85, 0.5))
+    client = logged_in(person)
+    first, _ = client.get(f"/api/v1/transfer-studies/{study.pk}/").json()["cells"]
+    assert set(first["accuracies"]) == {"weak", "candidate", "vanilla", "ceiling"}
+    low, high = first["bootstrap"]
+    assert low < first["pgr"]["value"] < high
+    assert f"[{low:.2f}, {high:.2f}]" in client.get(f"/transfer/{study.pk}/").content.decode()
+
+
+def test_the_map_says_which_margin_and_what_only_explores(person, source):
+    loose = start_study(user=person, experiment=source.pk, benchmarks=["elements"], theta_min=0.0, seeds=3)
+    run_cells(loose, (0.85,))
+    assert "3 seeds, θ 0.00, exploratory" in logged_in(person).get("/transfer/").content.decode()
