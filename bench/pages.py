@@ -20,7 +20,7 @@ WARM_UP = 3  # the first answers compile templates and open connections
 
 def addresses() -> Iterator[tuple[str, str]]:
     """Name and address of each page; the slow ends of each among them."""
-    from experiments.models import Experiment
+    from experiments.models import Experiment, TransferStudy
 
     scored = Experiment.objects.filter(state="scored").order_by("-id").first()
     running = Experiment.objects.filter(state="running").first()
@@ -41,6 +41,13 @@ def addresses() -> Iterator[tuple[str, str]]:
     yield "benchmarks", "/benchmarks/"
     yield "benchmark", "/benchmarks/geography/"
     yield "leaderboard", "/leaderboard/?benchmark=geography"
+    yield "leaderboard by API", "/api/v1/leaderboard/?benchmark=geography&page_size=200"
+    study = TransferStudy.objects.order_by("id").first()
+    yield "transfer", "/transfer/"
+    yield "transfer study", f"/transfer/{study.pk}/"
+    yield "new transfer study", f"/transfer/new/?experiment={study.experiment_id}"
+    yield "transfer studies by API", "/api/v1/transfer-studies/?page_size=200"
+    yield "figure: transfer", f"/charts/transfer-cells/?study={study.pk}"
     yield "methods", "/methods/"
     yield "method", "/methods/logconf/"
     yield "workers", "/workers/"

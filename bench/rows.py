@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from aarweb.roles import sync_roles
-from bench import campaigns
+from bench import campaigns, studies
 from experiments.models import (
     Baseline,
     Benchmark,
@@ -64,6 +64,7 @@ def fill(experiments: int) -> User:
     Experiment.objects.exclude(state="queued").update(created_at=F("started_at"))  # the column sets itself on insert
     _events(list(Experiment.objects.order_by("-id")[:3000]), people)
     campaigns.fill(owner, crews)
+    studies.fill(owner, benchmarks, np.random.default_rng(SEED))
     _workers()
     return owner
 

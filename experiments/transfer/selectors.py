@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import Case, Prefetch, QuerySet, SmallIntegerField, When
+from django.db.models import Case, Max, Prefetch, QuerySet, SmallIntegerField, When
 
 from experiments.errors import Forbidden, LabError, NotFound
 from experiments.lifecycle import RANKED, StudyState, Verdict
@@ -14,7 +14,7 @@ from experiments.permissions import can_see_studies
 from experiments.selectors.keyset import window
 from experiments.transfer.models import TransferCell, TransferStudy
 from experiments.transfer.numbers import Numbers, read_numbers
-from experiments.transfer.plans import MOST_CELLS, check_source, detects_from
+from experiments.transfer.plans import check_source, detects_from
 from experiments.transfer.summary import Headline, adjusted, headline, pooled
 from transferstats.pooling import Pooled
 
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 20
 MOST_METHODS = 40  # on the map
+# what lists show of rows whose other columns, JSON and search vectors, cost more to read than all of this
+_OF_CELLS = (
+    "study", "verdict", "numbers", "error", "judged_at", "benchmark__slug", "benchmark__title", "experiment__state",
+    "experiment__standing",
+)  # fmt: skip
+_OF_MAP = (
+    "verdict", "numbers", "error", "benchmark__slug", "study__theta_min", "study__confirmatory",
+    "study__experiment__method_digest", "study__experiment__method__title", "study__experiment__benchmark__slug",
+    "study__experiment__title", "study__experiment__snapshot",
+)  # fmt: skip
+_HEAVY = (
+    "experiment__provenance", "experiment__search", "experiment__hypothesis", "experiment__benchmark__provenance",
+    "experiment__method__options_schema",
+)  # fmt: skip
 _DIGITS = 19  # of the largest number a bigint holds
 
 
@@ -172,24 +186,25 @@ def transfer_map(user: "Actor") -> TransferMap:
     """
     require_studies(user)
     judged = TransferCell.objects.exclude(verdict="").filter(experiment__standing__in=RANKED)
-    latest = judged.order_by(
-        "experiment__method_digest", "benchmark_id", _last(verdict=Verdict.NOT_RUN), "-id"
-    ).distinct("experiment__method_digest", "benchmark_id")
+    digest = "study__experiment__method_digest"
+    methods = judged.order_by().values_list(digest).annotate(last=Max("pk")).order_by("-last")[:MOST_METHODS]
+    latest = (
+        judged.filter(**{f"{digest}__in": [found for found, _ in methods]})
+        .order_by(digest, "benchmark_id", _last(verdict=Verdict.NOT_RUN), "-id")
+        .distinct(digest, "benchmark_id")
+    )
     cells = TransferCell.objects.filter(pk__in=latest.values("pk")).select_related(
         "benchmark", "study__experiment__method", "study__experiment__benchmark"
     )
     sources: dict[str, Experiment] = {}
     found: dict[tuple[str, int], MapCell] = {}
-    for cell in cells.order_by("-id")[: MOST_METHODS * MOST_CELLS]:
-        digest = cell.study.experiment.method_digest
-        if digest in sources or len(sources) < MOST_METHODS:
-            sources.setdefault(digest, cell.study.experiment)
-            found[digest, cell.benchmark_id] = MapCell(cell, read_numbers(cell.numbers))
+    for cell in cells.only(*_OF_MAP).order_by("-id"):
+        source = cell.study.experiment
+        sources.setdefault(source.method_digest, source)
+        found[source.method_digest, cell.benchmark_id] = MapCell(cell, read_numbers(cell.numbers))
     places = {each.cell.benchmark_id: each.cell.benchmark for each in found.values()}
     benchmarks = sorted(places.values(), key=lambda each: each.slug)
-    lines = [
-        MapLine(source, [found.get((digest, each.pk)) for each in benchmarks]) for digest, source in sources.items()
-    ]
+    lines = [MapLine(source, [found.get((of, each.pk)) for each in benchmarks]) for of, source in sources.items()]
     return TransferMap(benchmarks, lines)
 
 
@@ -271,9 +286,9 @@ def _last(**values: str) -> Case:
 
 
 def _with_all(found: QuerySet[TransferStudy]) -> QuerySet[TransferStudy]:
-    cells = TransferCell.objects.select_related("benchmark", "experiment").defer(
-        "experiment__provenance", "experiment__search", "benchmark__provenance"
-    )
-    return found.select_related("experiment__benchmark", "experiment__method", "author").prefetch_related(
-        Prefetch("cells", queryset=cells.order_by("id"))
+    cells = TransferCell.objects.select_related("benchmark", "experiment").only(*_OF_CELLS)
+    return (
+        found.select_related("experiment__benchmark", "experiment__method", "author")
+        .defer(*_HEAVY)
+        .prefetch_related(Prefetch("cells", queryset=cells.order_by("id")))
     )

@@ -1,6 +1,8 @@
 """tests what sceptics tried on transfer studies: cells that are one, seeds that are shared, results that are not."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from experiments.errors import Refused
 from experiments.lifecycle import Standing, StudyState, Verdict
@@ -14,6 +16,7 @@ from notifications.links import link_of
 from notifications.models import Notification
 from tests.factories import make_user
 from tests.labelled import make_labelled_benchmark, train_by_hand
+from tests.oversight.conftest import make_snapshot
 from tests.pages.conftest import logged_in
 from tests.transfer.conftest import CELLS, run_cells
 
@@ -153,3 +156,29 @@ def test_the_map_says_which_margin_and_what_only_explores(person, source):
     loose = start_study(user=person, experiment=source.pk, benchmarks=["elements"], theta_min=0.0, seeds=3)
     run_cells(loose, (0.85,))
     assert "3 seeds, θ 0.00, exploratory" in logged_in(person).get("/transfer/").content.decode()
+
+
+def test_pages_read_as_often_for_many_studies_as_for_one(person, source, study, django_assert_max_num_queries):
+    run_cells(study, (0.85, 0.5))
+    client = logged_in(person)
+    addresses = ("/transfer/", f"/transfer/{study.pk}/", "/leaderboard/?benchmark=geography")
+    before = {}
+    for address in addresses:
+        with CaptureQueriesContext(connection) as asked:
+            client.get(address)
+        before[address] = len(asked)
+    for _ in range(3):
+        start_study(user=person, experiment=source.pk, benchmarks=CELLS)
+    for address in addresses:
+        with django_assert_max_num_queries(before[address]):
+            client.get(address)
+
+
+def test_a_study_of_code_is_named_by_its_title_and_a_waiting_cell_says_its_seeds(person, source, study):
+    snapshot = make_snapshot(person, "def fit(context): ...")
+    Experiment.objects.filter(pk=source.pk).update(title="My own idea", snapshot=snapshot)
+    client = logged_in(person)
+    page = client.get(f"/transfer/{study.pk}/").content.decode()
+    assert "<h1>Does “My own idea” transfer?</h1>" in page
+    assert '<td class="n">5</td>' in page
+    assert "My own idea" in client.get("/transfer/").content.decode()
