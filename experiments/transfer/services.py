@@ -78,6 +78,8 @@ def start_study(
     source, cells = _planned(user, experiment, benchmarks, theta_min, seeds)
     plan = plan_of(source, cells, theta_min=theta_min, seeds=seeds)
     lock_for_adding()
+    source.refresh_from_db(fields=["standing"])  # a verdict that was at work while the plan was made
+    check_source(source)
     study = TransferStudy.objects.create(
         experiment=source,
         author=user,

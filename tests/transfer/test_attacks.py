@@ -1,5 +1,7 @@
 """tests what sceptics tried on transfer studies: cells that are one, seeds that are shared, results that are not."""
 
+from functools import partial
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -182,3 +184,10 @@ def test_a_study_of_code_is_named_by_its_title_and_a_waiting_cell_says_its_seeds
     assert "<h1>Does “My own idea” transfer?</h1>" in page
     assert '<td class="n">5</td>' in page
     assert "My own idea" in client.get("/transfer/").content.decode()
+
+
+def test_a_verdict_on_the_source_while_the_plan_is_made_stops_the_study(person, source, monkeypatch):
+    held = partial(Experiment.objects.filter(pk=source.pk).update, standing=Standing.DISQUALIFIED)
+    monkeypatch.setattr("experiments.transfer.services.lock_for_adding", held)
+    with pytest.raises(Refused, match="disqualified"):
+        start_study(user=person, experiment=source.pk, benchmarks=CELLS)
