@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psutil
 from aarweb.lab.environment import without_key
 
 WATCHDOG = Path(__file__).with_name("watchdog.py")
+WATCHDOG_TRIES = 5  # one that cannot live is worth an end with its reason
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,27 @@ class Group:
         )
 
     def _tell(self, line: str) -> None:
-        assert self._watchdog.stdin is not None
-        self._watchdog.stdin.write(line.encode() + b"\n")
-        self._watchdog.stdin.flush()
+        """A watchdog that was killed since anybody looked is renewed and told again, or its end would be the lab's."""
+        for last in (False,) * (WATCHDOG_TRIES - 1) + (True,):
+            assert self._watchdog.stdin is not None
+            try:
+                self._watchdog.stdin.write(line.encode() + b"\n")
+                self._watchdog.stdin.flush()
+            except BrokenPipeError:
+                if last:
+                    raise
+                self._watchdog.wait()
+                self.renew_watchdog()
+            else:
+                return
 
     def renew_watchdog(self) -> None:
         """Puts a new watchdog in the place of one that was killed."""
         if self._watchdog.poll() is None:
             return
+        with suppress(BrokenPipeError):  # what it was still to be told
+            if self._watchdog.stdin is not None:
+                self._watchdog.stdin.close()
         self._watchdog = self._start_watchdog()
         for running in self.running.values():
             self._tell(f"add {running.process.pid} {running.program.stop_signal:d}")

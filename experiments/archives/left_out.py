@@ -57,6 +57,8 @@ LEFT_OUT: LeftOut = {
     "experiments.IdempotencyRecord": "answers to repeated calls, kept for a day",
     "experiments.EventCounter": "follows from the events",
     "experiments.WorkerSeen": "the lab's machines",
+    "experiments.TransferStudy": "the lab's look at a method, on the holdout and outside of any campaign",
+    "experiments.TransferCell": "the lab's look at a method, on the holdout and outside of any campaign",
     "experiments.SnapshotParent": "the column parents of snapshots",
     "experiments.ImportedCampaign": "what came from elsewhere",
     "experiments.ImportedRow": "what came from elsewhere",

@@ -114,3 +114,20 @@ def test_a_watchdog_that_was_killed_is_replaced_and_knows_all(group, tmp_path):
     wait_until(lambda: survivors([process]) == [], "the program's end")
     group._watchdog.wait(timeout=60)
     group.renew_watchdog()
+
+
+def test_a_watchdog_that_is_killed_between_two_looks_takes_nothing_down(group, tmp_path):
+    """All of a lab may be killed at once, and the supervisor learns of one end after the other."""
+    for name in ("one", "two"):
+        group.start(program(tmp_path, "import time; time.sleep(600)", name=name), lambda line: None)
+    first, ended = group._watchdog, group.running["one"]
+    for process in (ended.process, first):
+        process.kill()
+        process.wait()
+    group.forget("one")
+    assert group._watchdog.pid != first.pid
+    process = psutil.Process(group.running["two"].process.pid)
+    group._watchdog.stdin.close()  # as if we had died
+    wait_until(lambda: survivors([process]) == [], "the other program's end")
+    group._watchdog.wait(timeout=60)
+    group.renew_watchdog()
