@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from django.db import connections
 
 from tests.pages.surfing import CHROMIUM, FLAGS, Surfer, serving
 
@@ -31,6 +32,7 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=120_000)
         yield browser
         browser.close()
+        connections.close_all()  # those of the tests beside this loop, which nobody else would give back
     if before is None:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
