@@ -71,17 +71,16 @@ def right_answers(benchmark: Benchmark, predictions: Mapping[str, NDArray[Any]])
     return {split: correctness(probs, labels[split]) for split, probs in predictions.items()}
 
 
-def right_answers_of(experiment: Experiment, split: str) -> tuple[NDArray[np.bool_], list[int]]:
+def right_answers_of(experiment: Experiment, split: str) -> NDArray[np.bool_]:
     """Where the scored runs of an experiment are right on a test split. Raises: GroundTruthError.
 
-    Returns: (runs, items), none where no prediction is left intact, and the runs' seed indices.
+    Returns: (runs, items) in the order of their seeds; runs whose prediction is not intact are left out.
     """
     labels = ground_truth.read(_sealed(experiment.benchmark, "labels"))
     runs = list(experiment.runs.filter(state=RunState.SCORED).defer("curves", "log").order_by("seed_index"))
     probs = _predictions(runs, {each: len(labels[each]) for each in TEST_SPLITS})
-    kept = [run for run in runs if run.pk in probs]
-    rows = [correctness(probs[run.pk][split].probs, labels[split]) for run in kept]
-    return np.array(rows, dtype=bool).reshape(len(kept), len(labels[split])), [run.seed_index for run in kept]
+    rows = [correctness(probs[run.pk][split].probs, labels[split]) for run in runs if run.pk in probs]
+    return np.array(rows, dtype=bool).reshape(len(rows), len(labels[split]))
 
 
 def freeze_baselines(

@@ -83,7 +83,7 @@ def _not_run(reason: str) -> Judged:
 
 
 def _measured(study: TransferStudy, experiment: Experiment) -> Judged:
-    candidate, _ = right_answers_of(experiment, SPLIT)
+    candidate = right_answers_of(experiment, SPLIT)
     arms = frozen_arms(experiment.benchmark)[SPLIT]
     given = {"weak": arms.weak, "vanilla": arms.vanilla, "ceiling": arms.ceiling, "groups": arms.groups}
     failed = study.seeds - len(candidate)
